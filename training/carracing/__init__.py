@@ -1,0 +1,1 @@
+"""The CarRacing expert, its demonstrations, and the trainer that clones it."""
