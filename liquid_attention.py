@@ -1,0 +1,5 @@
+"""The Liquid Attention Network layer under the name its users know."""
+
+from models.lan import LAN
+
+__all__ = ["LAN"]

@@ -1,0 +1,90 @@
+"""The affine maps of a query-key pair, evaluated without ever building the pair.
+
+A dense layer on the concatenation ``[q_i; k_j]`` is the sum ``u_i + v_j`` of a term of the query and a term
+of the key, so its kernel of 2D rows is applied to T queries and T keys instead of to T x T pairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+Tensor = Any
+
+
+class GateDense(keras.layers.Dense):
+    """A dense layer whose weights stay in full precision inside a layer of mixed precision."""
+
+    def add_weight(self, *args: Any, **kwargs: Any) -> Any:
+        """Create a weight that an enclosing half-precision scope does not cast."""
+        return super().add_weight(*args, **{**kwargs, "autocast": False})
+
+
+class Affine(NamedTuple):
+    """An affine map ``x -> x kernel + bias`` of row vectors: kernel `(inputs, units)`, bias `(units,)`."""
+
+    kernel: Tensor
+    bias: Tensor
+
+
+def affine_of(layer: keras.layers.Dense) -> Affine:
+    """Return the map of a built dense layer without its activation."""
+    kernel = ops.convert_to_tensor(layer.kernel)
+    bias = ops.zeros((layer.units,), dtype=kernel.dtype) if layer.bias is None else layer.bias
+    return Affine(kernel, ops.convert_to_tensor(bias))
+
+
+def apply(x: Tensor, affine: Affine) -> Tensor:
+    """Return ``x kernel + bias``: `(..., inputs)` to `(..., units)`."""
+    return ops.matmul(x, affine.kernel) + affine.bias
+
+
+def compose(first: Affine, second: Affine) -> Affine:
+    """Return the one map that applies `first` and then `second`."""
+    return Affine(ops.matmul(first.kernel, second.kernel), apply(first.bias, second))
+
+
+def stack(maps: Sequence[Affine]) -> Affine:
+    """Return the one map whose outputs are those of all `maps`, one after the other."""
+    return Affine(
+        ops.concatenate([m.kernel for m in maps], axis=1), ops.concatenate([m.bias for m in maps], axis=0)
+    )
+
+
+def query_terms(queries: Tensor, pair: Affine) -> Tensor:
+    """Return the queries' share ``u_i`` of a map of ``[q_i; k_j]``.
+
+    Args:
+        queries: `(..., T, D)`.
+        pair: A map of `2 D` inputs and `G` units.
+
+    Returns:
+        `(..., T, G)`.
+    """
+    return ops.matmul(queries, pair.kernel[: queries.shape[-1]])
+
+
+def key_terms(keys: Tensor, pair: Affine) -> Tensor:
+    """Return the keys' share ``v_j`` of a map of ``[q_i; k_j]``, which holds the bias.
+
+    Args:
+        keys: `(..., S, D)`.
+        pair: A map of `2 D` inputs and `G` units.
+
+    Returns:
+        `(..., S, G)`.
+    """
+    return ops.matmul(keys, pair.kernel[keys.shape[-1] :]) + pair.bias
+
+
+def pair_sums(query_terms: Tensor, key_terms: Tensor) -> Tensor:
+    """Return one unit's values ``u_i + v_j`` for all pairs: `(..., T)` and `(..., S)` to `(..., T, S)`."""
+    return query_terms[..., :, None] + key_terms[..., None, :]
+
+
+def hidden_pair_sums(query_terms: Tensor, key_terms: Tensor) -> Tensor:
+    """Return all units' values for all pairs: `(..., T, G)` and `(..., S, G)` to `(..., T, S, G)`."""
+    return query_terms[..., :, None, :] + key_terms[..., None, :, :]

@@ -1,0 +1,77 @@
+"""The horizon: the time at which a pair's logit is read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras import ops
+
+Tensor = Any
+
+
+def per_key(t: Tensor, batch: int | None, keys: int | None) -> Tensor:
+    """Arrange the factor of a gated horizon so that it broadcasts to `(B, S)`.
+
+    Args:
+        t: A scalar, one value a sample `(B,)`, one a key `(S,)`, or `(B, S)`. A vector is one value a sample
+            unless its static length is that of the keys and not that of the batch.
+        batch: The static batch size `B`, or None.
+        keys: The static number `S` of keys, or None.
+
+    Returns:
+        `t` with the shape `(1, 1)`, `(B, 1)`, `(1, S)` or `(B, S)`.
+
+    Raises:
+        ValueError: If `t` has more than two axes.
+    """
+    if len(t.shape) == 0:
+        return ops.reshape(t, (1, 1))
+    if len(t.shape) == 1:
+        length = t.shape[0]
+        is_per_key = length is not None and length == keys and length != batch
+        return t[None, :] if is_per_key else t[:, None]
+    if len(t.shape) == 2:
+        return t
+    raise ValueError(
+        f"t must be a scalar or have shape (B,), (T,) or (B, T). Received: shape {tuple(t.shape)}"
+    )
+
+
+def per_step(t: Tensor) -> Tensor:
+    """Arrange the time stamps of an elapsed horizon as `(B, T)` or `(1, T)`.
+
+    Args:
+        t: Seconds, `(B, T)`, or `(T,)` if all samples share them.
+
+    Returns:
+        `t` with two axes.
+
+    Raises:
+        ValueError: If `t` has another number of axes.
+    """
+    if len(t.shape) == 1:
+        return t[None, :]
+    if len(t.shape) == 2:
+        return t
+    raise ValueError(
+        "horizon='elapsed' needs time stamps in seconds of shape (B, T) or (T,). "
+        f"Received: shape {tuple(t.shape)}"
+    )
+
+
+def elapsed(query_times: Tensor, key_times: Tensor, dtype: str) -> Tensor:
+    """Return the seconds from each key to each query, zero for keys in the future.
+
+    The difference is taken in the time stamps' own type and cast afterwards: at a Unix time of 1.7e9 s,
+    float64 resolves 0.24 microseconds and float32 only 128 s.
+
+    Args:
+        query_times: `(B, T)` in seconds.
+        key_times: `(B, S)` in seconds.
+        dtype: The type of the result.
+
+    Returns:
+        `(B, 1, T, S)` in seconds, with an axis for the heads.
+    """
+    seconds = query_times[:, None, :, None] - key_times[:, None, None, :]
+    return ops.cast(ops.maximum(seconds, ops.zeros_like(seconds)), dtype)

@@ -1,0 +1,687 @@
+"""The Liquid Attention Network layer.
+
+The logit of a query and a key is no dot product but the state of a linear differential equation whose content
+target and rate depend on both, read at a time that may be the real time passed between them.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+
+from models import chunking, gates, horizon, masking, solvers, streaming
+
+Tensor = Any
+Shape = tuple[int | None, ...]
+
+MODES = ("exact", "euler", "steady")
+HORIZONS = ("gate", "elapsed")
+INITIALS = ("zero", "dot")
+
+
+class Inspection(NamedTuple):
+    """What happened between every query and every key, each `(B, H, T, S)`.
+
+    Attributes:
+        phi: The content target, in (0, 1).
+        tau: The liquid rate, per unit of time.
+        horizon: The time at which the logit is read, in units of time; None where the mode reads none.
+        logits: The logits before masking.
+        weights: The attention weights.
+    """
+
+    phi: Tensor
+    tau: Tensor
+    horizon: Tensor | None
+    logits: Tensor
+    weights: Tensor
+
+
+class _Queries(NamedTuple):
+    """All that belongs to T queries, so that any subset of them can be evaluated alone."""
+
+    queries: Tensor  # (B, H, T, D)
+    terms: Tensor  # (B, H, T, G)
+    times: Tensor | None = None  # (B, T) in seconds
+    positions: Tensor | None = None  # (T,), given where attention is causal
+    allowed: Tensor | None = None  # (B, H, T, S)
+
+
+# The axis of the queries in each field.
+_QUERY_AXES = _Queries(queries=2, terms=2, times=1, positions=0, allowed=2)
+
+
+class _GateWeights(NamedTuple):
+    """The gates' weights as tensors: what the logits are a function of besides queries and keys."""
+
+    pair: gates.Affine  # From [q; k] to [phi, tau] or to their hidden units, then [time_a, time_b].
+    outputs: tuple[gates.Affine, ...]  # From the hidden units to phi and to tau, with a gate activation.
+    rate: Tensor  # Units of time per second, (H, 1, 1) or scalar.
+
+
+@keras.saving.register_keras_serializable(package="liquid_drive")
+class LAN(keras.layers.Layer):
+    """Multi-head attention whose logits are states of a liquid differential equation.
+
+    For a query `i` and a key `j` of one head the logit obeys ``da/dt = -tau_ij a + phi_ij``, starts at
+    ``a(0)`` and is read at the horizon ``h_ij``. With the pair ``u = [q_i; k_j]``,
+
+        phi = sigmoid(phi_out(phi_in(u)))
+        tau = softplus(tau_out(tau_in(u))) + tau_epsilon
+
+    A softmax over the keys, the weighted sum of the values and an output projection follow as in scaled
+    dot-product attention. The defaults are the published layer; `horizon="elapsed"` with `initial="dot"` is
+    what real-time control wants: a fresh key has the logit of scaled dot-product attention, which relaxes to
+    ``phi / tau`` as the key ages.
+
+    Args:
+        d_model: Features of the projections and of the output, a multiple of `num_heads`.
+        num_heads: The number of heads. All heads share the gates' weights.
+        mode: How the equation is solved: `"exact"`, `"euler"` (`euler_steps` explicit steps) or `"steady"`
+            (its limit ``phi / tau``).
+        euler_steps: The number of Euler steps.
+        activation: Activation of the output.
+        phi_hidden: Hidden units of the phi gate; the tau gate has half as many.
+        tau_epsilon: A floor for tau, per unit of time. The steady mode is ill-conditioned at the published
+            floor.
+        delta_t: The Euler step under `horizon="gate"`, in units of time.
+        dropout: Dropout rate of the attention weights.
+        use_bias: Whether projections and hidden gate layers have a bias.
+        return_attention: Whether to return `(output, weights)`, the weights of all queries.
+        return_sequences: Whether to return all time steps instead of the last one. Only the queries that are
+            returned are evaluated, so that the last step alone costs O(T).
+        horizon: When logits are read. `"gate"`: at ``sigmoid(time_a(u) t + time_b(u))`` in exact mode, at
+            ``euler_steps * delta_t`` in Euler mode. `"elapsed"`: at the time from key to query,
+            ``max(t_i - t_j, 0) / time_scale``; Euler mode divides it into `euler_steps` steps.
+        initial: Where logits start: `"zero"`, or `"dot"` for ``q_i . k_j / sqrt(D)``.
+        gate_activation: Activation of the gates' hidden layers. Without one the gates are affine in the pair
+            and factorise, which spares a factor of `phi_hidden` in memory.
+        euler_guard: Whether to shorten a pair's Euler step to ``1 / tau``, where it would oscillate or
+            diverge.
+        time_scale: Seconds per unit of time under `horizon="elapsed"`. A new layer has ``tau`` close to ``ln
+            2``, so this is about the half-life that a key's initial logit has before training, in seconds.
+        learn_time_scale: Whether every head learns its own time scale, starting from `time_scale`.
+        window: The number of newest positions, its own included, that a query may attend; implies a causal
+            mask. `step` with the state of `initial_state` computes the same, one position after the other.
+        query_chunk: Evaluate this many queries at a time and recompute them in the backward pass, so that
+            memory grows with `query_chunk * S` instead of `T * S`. Not together with `dropout`, whose mask a
+            recomputation would draw anew.
+        **kwargs: Name, dtype and the like, see `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: One of `x`, `(x, t)`, `(query, key, value)` and `(query, key, value, t)`, features of shape
+            `(B, T, features)`; keys and values may have another number `S` of steps than queries. Under
+            `horizon="gate"`, `t` is a factor, 1 if absent: a scalar, one a sample `(B,)`, one a key `(S,)` or
+            `(B, S)`. Under `horizon="elapsed"` it holds time stamps in seconds, `(B, T)` or `(T,)`, and
+            queries and keys are the same steps. Differences are taken in the time stamps' own type, so pass
+            Unix times as float64. (An enclosing subclassed `keras.Model` casts float64 arguments of its own
+            call to float32: subtract each sequence's last time stamp before, which changes nothing.)
+        mask: Which keys are no padding, `(B, S)`; or a tuple with the masks of all inputs, as Keras passes
+            it.
+        attention_mask: Which key a query may attend, `(T, S)`, `(B, T, S)` or `(B, H, T, S)`.
+        use_causal_mask: Whether a query may attend no later key than its own position.
+        training: Whether to apply dropout.
+
+    Returns:
+        `(B, d_model)`, or `(B, T, d_model)` with `return_sequences`. With `return_attention` also the weights
+        `(B, H, T, S)`. A query without any admitted key attends nothing: its weights and joined heads are
+        zero.
+
+    Raises:
+        ValueError: If an argument or the number, rank or length of the inputs does not fit.
+    """
+
+    def __init__(
+        self,
+        d_model: int,
+        num_heads: int,
+        mode: str = "exact",
+        euler_steps: int = 5,
+        activation: Any = None,
+        phi_hidden: int = 64,
+        tau_epsilon: float = 1e-6,
+        delta_t: float = 0.5,
+        dropout: float = 0.0,
+        use_bias: bool = True,
+        return_attention: bool = False,
+        return_sequences: bool = False,
+        *,
+        horizon: str = "gate",
+        initial: str = "zero",
+        gate_activation: Any = None,
+        euler_guard: bool = False,
+        time_scale: float = 1.0,
+        learn_time_scale: bool = False,
+        window: int | None = None,
+        query_chunk: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        # Casting inputs on entry would round time stamps; the projections cast the features themselves.
+        super().__init__(autocast=False, **kwargs)
+        _check_choice("mode", mode, MODES)
+        _check_choice("horizon", horizon, HORIZONS)
+        _check_choice("initial", initial, INITIALS)
+        _check_positive(
+            d_model=d_model,
+            num_heads=num_heads,
+            euler_steps=euler_steps,
+            phi_hidden=phi_hidden,
+            tau_epsilon=tau_epsilon,
+            delta_t=delta_t,
+            time_scale=time_scale,
+            window=window,
+            query_chunk=query_chunk,
+        )
+        if d_model % num_heads:
+            raise ValueError(
+                f"d_model must be a multiple of num_heads. Received: d_model={d_model}, num_heads={num_heads}"
+            )
+        if horizon != "elapsed" and (time_scale != 1.0 or learn_time_scale):
+            raise ValueError(
+                "A time scale needs real time, horizon='elapsed'. "
+                f"Received: horizon={horizon!r}, time_scale={time_scale}, learn_time_scale={learn_time_scale}"
+            )
+        if query_chunk and dropout:
+            raise ValueError(
+                "query_chunk recomputes the weights in the backward pass, where dropout would draw anew. "
+                f"Received: query_chunk={query_chunk}, dropout={dropout}"
+            )
+        self.d_model = d_model
+        self.num_heads = num_heads
+        self.head_dim = d_model // num_heads
+        self.mode = mode
+        self.euler_steps = euler_steps
+        self.activation = keras.activations.get(activation)
+        self.phi_hidden = phi_hidden
+        self.tau_epsilon = tau_epsilon
+        self.delta_t = delta_t
+        self.dropout = dropout
+        self.use_bias = use_bias
+        self.return_attention = return_attention
+        self.return_sequences = return_sequences
+        self.horizon = horizon
+        self.initial = initial
+        self.gate_activation = None if gate_activation is None else keras.activations.get(gate_activation)
+        self.euler_guard = euler_guard
+        self.time_scale = time_scale
+        self.learn_time_scale = learn_time_scale
+        self.window = window
+        self.query_chunk = query_chunk
+        self.supports_masking = True
+        self._warned_of_single_key = False
+        # Gates and softmax need more digits than half precision has.
+        self._gate_dtype = keras.backend.result_type(self.compute_dtype, "float32")
+        self._create_sublayers()
+
+    def _create_sublayers(self) -> None:
+        def projection(name: str) -> keras.layers.Dense:
+            return keras.layers.Dense(
+                self.d_model, use_bias=self.use_bias, dtype=self.dtype_policy, name=name
+            )
+
+        def gate(units: int, name: str, use_bias: bool = True) -> gates.GateDense:
+            return gates.GateDense(units, use_bias=use_bias, dtype=self._gate_dtype, name=name)
+
+        # Weight files find the sub-layers by these attribute names.
+        self.q_dense = projection("q_dense")
+        self.k_dense = projection("k_dense")
+        self.v_dense = projection("v_dense")
+        self.out_dense = projection("out_dense")
+        self.phi_in = gate(self.phi_hidden, "phi_in", self.use_bias)
+        self.phi_out = gate(1, "phi_out")
+        self.tau_in = gate(max(self.phi_hidden // 2, 1), "tau_in", self.use_bias)
+        self.tau_out = gate(1, "tau_out", self.use_bias)
+        if self.horizon == "gate":
+            self.time_a = gate(1, "time_a")
+            self.time_b = gate(1, "time_b")
+        self.dropout_layer = keras.layers.Dropout(self.dropout, dtype=self._gate_dtype, name="dropout")
+
+    def build(self, input_shape: Any) -> None:
+        """Create the weights for inputs of the given shapes."""
+        shapes = [tuple(s) for s in input_shape] if _is_nested(input_shape) else [tuple(input_shape)]
+        query, key, value, _ = _unpack(shapes)
+        for name, shape in (("query", query), ("key", key), ("value", value)):
+            if len(shape) != 3 or shape[-1] is None:
+                raise ValueError(
+                    f"LAN needs features of shape (B, T, features). Received: {name} of shape {shape}"
+                )
+        self.q_dense.build(query)
+        self.k_dense.build(key)
+        self.v_dense.build(value)
+        self.out_dense.build((None, None, self.d_model))
+        pair = (None, 2 * self.head_dim)
+        self.phi_in.build(pair)
+        self.phi_out.build((None, self.phi_in.units))
+        self.tau_in.build(pair)
+        self.tau_out.build((None, self.tau_in.units))
+        if self.horizon == "gate":
+            self.time_a.build(pair)
+            self.time_b.build(pair)
+        if self.learn_time_scale:
+            self.log_time_scale = self.add_weight(
+                name="log_time_scale",
+                shape=(self.num_heads,),
+                initializer=keras.initializers.Constant(math.log(self.time_scale)),
+                dtype=self._gate_dtype,
+                autocast=False,
+            )
+
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """Apply the layer, see the class; Python numbers are welcome as time."""
+        if isinstance(inputs, (tuple, list)):
+            inputs = [x if hasattr(x, "shape") else np.asarray(x) for x in inputs]
+        return super().__call__(inputs, *args, **kwargs)
+
+    def call(
+        self,
+        inputs: Any,
+        mask: Any = None,
+        attention_mask: Tensor | None = None,
+        use_causal_mask: bool = False,
+        training: bool | None = None,
+    ) -> Any:
+        """Attend, see the class."""
+        every_query = self.return_sequences or self.return_attention
+        gate_weights = self._gate_weights()
+        queries, memory = self._project(
+            inputs, mask, attention_mask, use_causal_mask, every_query, gate_weights
+        )
+        if self.query_chunk and every_query:
+            heads, weights = self._attend_in_chunks(queries, memory, gate_weights, self.query_chunk)
+        else:
+            heads, weights = self._attend(queries, memory, gate_weights, training)
+        output = self._join_heads(heads if self.return_sequences else heads[:, :, -1:])
+        if not self.return_sequences:
+            output = output[:, 0]
+        return (output, weights) if self.return_attention else output
+
+    def inspect(
+        self,
+        inputs: Any,
+        mask: Any = None,
+        attention_mask: Tensor | None = None,
+        use_causal_mask: bool = False,
+    ) -> Inspection:
+        """Return gates, horizon, logits and weights of all queries, for dashboards and reports.
+
+        Args:
+            inputs: As in the call.
+            mask: As in the call.
+            attention_mask: As in the call.
+            use_causal_mask: As in the call.
+
+        Returns:
+            The quantities of every pair, each `(B, H, T, S)`.
+        """
+        gate_weights = self._gate_weights()
+        queries, memory = self._project(inputs, mask, attention_mask, use_causal_mask, True, gate_weights)
+        phi, tau, horizon_, logits = self._logits(queries, memory, gate_weights)
+        weights = masking.masked_softmax(logits, self._mask(queries, memory))
+        if horizon_ is not None:
+            horizon_ = ops.broadcast_to(horizon_, ops.shape(logits))
+        return Inspection(phi, tau, horizon_, logits, weights)
+
+    def initial_state(self, batch_size: int, window: int | None = None) -> streaming.KeyMemory:
+        """Return the empty state from which `step` starts.
+
+        Args:
+            batch_size: The number `B` of sequences that stream in parallel.
+            window: The number of newest steps to remember; may be left out if the layer has a `window`.
+
+        Returns:
+            A state of fixed shapes. To restart some of the sequences, set their rows of `valid` to False.
+
+        Raises:
+            ValueError: If no window is known, or another one than the layer's, or the layer has no weights
+                yet.
+        """
+        if not self.built:
+            raise ValueError(
+                f"Build layer {self.name!r} or call it once before streaming. Received: no weights"
+            )
+        if window is None:
+            window = self.window
+        if window is None or window < 1 or self.window not in (None, window):
+            raise ValueError(
+                f"The state needs one window, equal to the layer's if that has one. "
+                f"Received: window={window}, layer.window={self.window}"
+            )
+        return streaming.empty_memory(
+            batch=batch_size,
+            heads=self.num_heads,
+            window=window,
+            head_dim=self.head_dim,
+            terms=self._gate_weights().pair.bias.shape[0],
+            dtypes=(self.compute_dtype, self._gate_dtype),
+        )
+
+    def step(self, x: Tensor, t: Any, state: streaming.KeyMemory) -> tuple[Any, streaming.KeyMemory]:
+        """Take in one more step of self-attention and evaluate its query, in O(window).
+
+        The output equals the last time step of the layer called with `window` on all steps so far.
+
+        Args:
+            x: The features of the new step, `(B, features)`.
+            t: Its time stamps in seconds (its factor under `horizon="gate"`), `(B,)` or a scalar. Unix times
+                keep their precision as Python or NumPy floats and as float64 tensors.
+            state: What `initial_state` or the last `step` returned.
+
+        Returns:
+            The output `(B, d_model)`, or `(output, weights)` with weights `(B, H, 1, window)`, oldest key
+            first, with `return_attention`; and the new state.
+
+        Raises:
+            ValueError: If `x` has not two axes.
+        """
+        if len(x.shape) != 2:
+            raise ValueError(
+                f"step takes the features of one step, (B, features). Received: shape {tuple(x.shape)}"
+            )
+        x = x[:, None, :]
+        times = ops.reshape(ops.convert_to_tensor(t, dtype="float64"), (-1, 1))
+        times = ops.broadcast_to(times, (ops.shape(x)[0], 1))
+        gate_weights = self._gate_weights()
+        newest = self._remember(x, x, times, ops.ones_like(times, dtype="bool"), gate_weights)
+        state = streaming.push(state, newest)
+        query, terms = self._project_queries(x, gate_weights)
+        heads, weights = self._attend(_Queries(query, terms, times), state, gate_weights, training=False)
+        output = self._join_heads(heads)[:, 0]
+        return ((output, weights) if self.return_attention else output), state
+
+    def _project(
+        self,
+        inputs: Any,
+        mask: Any,
+        attention_mask: Tensor | None,
+        use_causal_mask: bool,
+        every_query: bool,
+        gate_weights: _GateWeights,
+    ) -> tuple[_Queries, streaming.KeyMemory]:
+        """Project the inputs and gather what queries and keys need of each other."""
+        inputs = list(inputs) if isinstance(inputs, (tuple, list)) else [inputs]
+        query, key, value, t = _unpack(inputs)
+        query_times, key_times = self._times(t, query, key)
+        positions = None
+        if use_causal_mask or self.window is not None:
+            positions = ops.arange(ops.shape(query)[1], dtype="int32")
+        allowed = None if attention_mask is None else _with_head_axis(attention_mask)
+        self._warn_of_single_key(key)
+
+        if not every_query:
+            query = query[:, -1:]
+            query_times = None if query_times is None else query_times[:, -1:]
+            positions = None if positions is None else positions[-1:]
+            allowed = None if allowed is None else allowed[:, :, -1:]
+        queries, terms = self._project_queries(query, gate_weights)
+        memory = self._remember(key, value, key_times, _key_mask(inputs, mask), gate_weights)
+        return _Queries(queries, terms, query_times, positions, allowed), memory
+
+    def _project_queries(self, query: Tensor, weights: _GateWeights) -> tuple[Tensor, Tensor]:
+        queries = self._split_heads(self.q_dense(query))
+        return queries, gates.query_terms(ops.cast(queries, self._gate_dtype), weights.pair)
+
+    def _remember(
+        self, key: Tensor, value: Tensor, times: Tensor, valid: Tensor | None, weights: _GateWeights
+    ) -> streaming.KeyMemory:
+        keys = self._split_heads(self.k_dense(key))
+        terms = gates.key_terms(ops.cast(keys, self._gate_dtype), weights.pair)
+        return streaming.KeyMemory(keys, self._split_heads(self.v_dense(value)), terms, times, valid)
+
+    def _times(self, t: Tensor | None, query: Tensor, key: Tensor) -> tuple[Tensor | None, Tensor]:
+        """Return the time stamps of the queries, if they matter, and those (or the factors) of the keys."""
+        if not self._reads_elapsed_time:
+            t = ops.ones(()) if t is None else ops.convert_to_tensor(t)
+            return None, ops.cast(horizon.per_key(t, key.shape[0], key.shape[1]), self._gate_dtype)
+        if t is None:
+            raise ValueError(
+                "horizon='elapsed' needs time stamps, (x, t) or (query, key, value, t). Received: no t"
+            )
+        times = horizon.per_step(ops.convert_to_tensor(t))
+        lengths = {x.shape[1] for x in (query, key, times)} - {None}
+        if len(lengths) > 1:
+            raise ValueError(
+                "horizon='elapsed' needs one time stamp for every step of query and key alike. Received: "
+                f"query {tuple(query.shape)}, key {tuple(key.shape)}, t {tuple(times.shape)}"
+            )
+        return times, times
+
+    @property
+    def _reads_elapsed_time(self) -> bool:
+        return self.horizon == "elapsed" and self.mode != "steady"
+
+    @property
+    def _reads_gated_time(self) -> bool:
+        return self.horizon == "gate" and self.mode == "exact"
+
+    def _gate_weights(self) -> _GateWeights:
+        maps = [gates.affine_of(self.phi_in), gates.affine_of(self.tau_in)]
+        outputs: tuple[gates.Affine, ...] = (gates.affine_of(self.phi_out), gates.affine_of(self.tau_out))
+        if self.gate_activation is None:
+            maps = [gates.compose(hidden, output) for hidden, output in zip(maps, outputs, strict=True)]
+            outputs = ()
+        if self._reads_gated_time:
+            maps += [gates.affine_of(self.time_a), gates.affine_of(self.time_b)]
+        if self.learn_time_scale:
+            rate = ops.exp(-ops.convert_to_tensor(self.log_time_scale))[:, None, None]
+        else:
+            rate = ops.convert_to_tensor(1.0 / self.time_scale, dtype=self._gate_dtype)
+        return _GateWeights(gates.stack(maps), outputs, rate)
+
+    def _gates(self, query_terms: Tensor, key_terms: Tensor, weights: _GateWeights) -> tuple[Tensor, Tensor]:
+        """Return phi and tau of every pair."""
+        if self.gate_activation is None:
+            phi = gates.pair_sums(query_terms[..., 0], key_terms[..., 0])
+            tau = gates.pair_sums(query_terms[..., 1], key_terms[..., 1])
+        else:
+            split, end = self.phi_in.units, self.phi_in.units + self.tau_in.units
+            hidden = self.gate_activation(
+                gates.hidden_pair_sums(query_terms[..., :end], key_terms[..., :end])
+            )
+            phi = gates.apply(hidden[..., :split], weights.outputs[0])[..., 0]
+            tau = gates.apply(hidden[..., split:], weights.outputs[1])[..., 0]
+        return ops.sigmoid(phi), ops.softplus(tau) + self.tau_epsilon
+
+    def _horizon(
+        self, queries: _Queries, memory: streaming.KeyMemory, weights: _GateWeights
+    ) -> Tensor | None:
+        """Return the horizon of every pair in units of time, or None where the mode reads none."""
+        if self._reads_elapsed_time:
+            return horizon.elapsed(queries.times, memory.times, self._gate_dtype) * weights.rate
+        if self._reads_gated_time:
+            a = gates.pair_sums(queries.terms[..., -2], memory.terms[..., -2])
+            b = gates.pair_sums(queries.terms[..., -1], memory.terms[..., -1])
+            return ops.sigmoid(a * ops.cast(memory.times, self._gate_dtype)[:, None, None, :] + b)
+        return None
+
+    def _logits(
+        self, queries: _Queries, memory: streaming.KeyMemory, weights: _GateWeights
+    ) -> tuple[Tensor, Tensor, Tensor | None, Tensor]:
+        """Return phi, tau, horizon and logits of every pair."""
+        phi, tau = self._gates(queries.terms, memory.terms, weights)
+        time = self._horizon(queries, memory, weights)
+        if self.mode == "steady":
+            return phi, tau, time, solvers.steady(phi, tau)
+        start = self._dot_products(queries, memory) if self.initial == "dot" else None
+        if self.mode == "exact":
+            return phi, tau, time, solvers.exact(phi, tau, time, start)
+        step = self.delta_t if time is None else time / self.euler_steps
+        return phi, tau, time, solvers.euler(phi, tau, step, self.euler_steps, start, self.euler_guard)
+
+    def _dot_products(self, queries: _Queries, memory: streaming.KeyMemory) -> Tensor:
+        scaled = ops.cast(queries.queries, self._gate_dtype) / math.sqrt(self.head_dim)
+        return ops.matmul(scaled, ops.swapaxes(ops.cast(memory.keys, self._gate_dtype), -1, -2))
+
+    def _mask(self, queries: _Queries, memory: streaming.KeyMemory) -> Tensor | None:
+        causal = None
+        if queries.positions is not None:
+            causal = masking.causal(queries.positions, ops.shape(memory.keys)[2], self.window)
+        valid = None if memory.valid is None else memory.valid[:, None, None, :]
+        return masking.intersection(causal, valid, queries.allowed)
+
+    def _attend(
+        self,
+        queries: _Queries,
+        memory: streaming.KeyMemory,
+        gate_weights: _GateWeights,
+        training: bool | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Return the heads `(B, H, T, D)` and the weights `(B, H, T, S)`."""
+        *_, logits = self._logits(queries, memory, gate_weights)
+        weights = masking.masked_softmax(logits, self._mask(queries, memory))
+        dropped = self.dropout_layer(weights, training=training)
+        return ops.matmul(ops.cast(dropped, memory.values.dtype), memory.values), weights
+
+    def _attend_in_chunks(
+        self, queries: _Queries, memory: streaming.KeyMemory, gate_weights: _GateWeights, size: int
+    ) -> tuple[Tensor, Tensor | None]:
+        """Do as `_attend`, `size` queries at a time; weights only where they are returned."""
+        length = ops.shape(queries.queries)[2]
+        if queries.allowed is not None:
+            queries = queries._replace(
+                allowed=ops.logical_and(queries.allowed, ops.ones((length, 1), "bool"))
+            )
+
+        def attend(chunk: dict[str, Tensor]) -> list[Tensor]:
+            # Recomputation drops the gradients of what its function captures, so all floats are arguments.
+            floats = {name: chunk[name] for name in ("queries", "terms", "times") if name in chunk}
+            arguments = (floats, memory[:4], gate_weights)
+
+            def recomputed(*flat: Tensor) -> list[Tensor]:
+                floats, keys, gate_weights = keras.tree.pack_sequence_as(arguments, flat)
+                part = _Queries(**{**chunk, **floats})
+                known = streaming.KeyMemory(*keys, valid=memory.valid)
+                heads, weights = self._attend(part, known, gate_weights)
+                return [heads, weights] if self.return_attention else [heads]
+
+            return keras.remat(recomputed)(*keras.tree.flatten(arguments))
+
+        chunks = {
+            name: chunking.split(x, size, getattr(_QUERY_AXES, name))
+            for name, x in queries._asdict().items()
+            if x is not None
+        }
+        heads, *weights = [chunking.join(x, length, axis=2) for x in ops.map(attend, chunks)]
+        return heads, weights[0] if weights else None
+
+    def _split_heads(self, x: Tensor) -> Tensor:
+        batch, length, _ = ops.shape(x)
+        return ops.swapaxes(ops.reshape(x, (batch, length, self.num_heads, self.head_dim)), 1, 2)
+
+    def _join_heads(self, heads: Tensor) -> Tensor:
+        heads = ops.swapaxes(heads, 1, 2)
+        batch, length, *_ = ops.shape(heads)
+        return self.activation(self.out_dense(ops.reshape(heads, (batch, length, self.d_model))))
+
+    def _warn_of_single_key(self, key: Tensor) -> None:
+        if key.shape[1] == 1 and not self._warned_of_single_key:
+            self._warned_of_single_key = True
+            warnings.warn(
+                f"Layer {self.name!r} attends a single key. The softmax of one logit is 1, so queries, keys "
+                "and gates get no gradient and the layer is a linear map. Give it several time steps.",
+                stacklevel=2,
+            )
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """Return the mask of the output: the queries' padding mask if all time steps are returned."""
+        if not self.return_sequences or previous_mask is None:
+            return None
+        nested = isinstance(previous_mask, (tuple, list))
+        if not nested and isinstance(inputs, (tuple, list)) and len(inputs) > 2:
+            return None  # A single mask belongs to the keys, which are other steps than the queries.
+        mask = previous_mask[0] if nested else previous_mask
+        return [mask, None] if self.return_attention else mask
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the shape of the output, and of the weights if they are returned."""
+        shapes = [tuple(s) for s in input_shape] if _is_nested(input_shape) else [tuple(input_shape)]
+        query, key, *_ = _unpack(shapes)
+        batch, length = query[:2]
+        output = (batch, length, self.d_model) if self.return_sequences else (batch, self.d_model)
+        return (output, (batch, self.num_heads, length, key[1])) if self.return_attention else output
+
+    def get_config(self) -> dict[str, Any]:
+        """Return all constructor arguments."""
+        return {
+            **super().get_config(),
+            "d_model": self.d_model,
+            "num_heads": self.num_heads,
+            "mode": self.mode,
+            "euler_steps": self.euler_steps,
+            "activation": keras.activations.serialize(self.activation),
+            "phi_hidden": self.phi_hidden,
+            "tau_epsilon": self.tau_epsilon,
+            "delta_t": self.delta_t,
+            "dropout": self.dropout,
+            "use_bias": self.use_bias,
+            "return_attention": self.return_attention,
+            "return_sequences": self.return_sequences,
+            "horizon": self.horizon,
+            "initial": self.initial,
+            "gate_activation": (
+                None if self.gate_activation is None else keras.activations.serialize(self.gate_activation)
+            ),
+            "euler_guard": self.euler_guard,
+            "time_scale": self.time_scale,
+            "learn_time_scale": self.learn_time_scale,
+            "window": self.window,
+            "query_chunk": self.query_chunk,
+        }
+
+
+def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}. Received: {name}={value!r}")
+
+
+def _check_positive(**values: float | None) -> None:
+    for name, value in values.items():
+        if value is not None and not value > 0:
+            raise ValueError(f"{name} must be positive. Received: {name}={value!r}")
+
+
+def _is_nested(shape: Any) -> bool:
+    return bool(shape) and isinstance(shape[0], (tuple, list))
+
+
+def _unpack(inputs: list[Any]) -> tuple[Any, Any, Any, Any]:
+    """Return query, key, value and time (or None) of the four ways to call the layer."""
+    if len(inputs) in (1, 2):
+        x, *t = inputs
+        return x, x, x, t[0] if t else None
+    if len(inputs) in (3, 4):
+        query, key, value, *t = inputs
+        return query, key, value, t[0] if t else None
+    raise ValueError(
+        "LAN takes x, (x, t), (query, key, value) or (query, key, value, t). "
+        f"Received: {len(inputs)} inputs, {[tuple(getattr(x, 'shape', x)) for x in inputs]}"
+    )
+
+
+def _key_mask(inputs: list[Tensor], mask: Any) -> Tensor | None:
+    """Return the keys' padding mask from an explicit mask, one for each input, or those attached to them."""
+    if mask is None:
+        # Keras passes no masks on where a second tensor argument, such as attention_mask, is given.
+        mask = [getattr(x, "_keras_mask", None) for x in inputs]
+    if not isinstance(mask, (tuple, list)):
+        return mask
+    _, key, value, _ = _unpack(list(mask))
+    return key if value is key else masking.intersection(key, value)
+
+
+def _with_head_axis(attention_mask: Tensor) -> Tensor:
+    rank = len(attention_mask.shape)
+    if rank == 2:
+        return attention_mask[None, None]
+    if rank == 3:
+        return attention_mask[:, None]
+    if rank == 4:
+        return attention_mask
+    raise ValueError(
+        "attention_mask must have shape (T, S), (B, T, S) or (B, H, T, S). "
+        f"Received: shape {tuple(attention_mask.shape)}"
+    )

@@ -1,0 +1,66 @@
+"""What a layer remembers of the keys: a whole sequence, or the newest few while frames stream in."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from keras import ops
+
+Tensor = Any
+
+
+class KeyMemory(NamedTuple):
+    """All that a query needs to know of S keys, oldest first.
+
+    Attributes:
+        keys: Projected keys, `(B, H, S, D)`.
+        values: Projected values, `(B, H, S, D)`.
+        terms: The keys' share of the gates' affine maps, `(B, H, S, G)`.
+        times: Seconds of `horizon='elapsed'`, or the factor t of `horizon='gate'`, `(B, S)`.
+        valid: Which keys may be attended, boolean `(B, S)`; None for all.
+    """
+
+    keys: Tensor
+    values: Tensor
+    terms: Tensor
+    times: Tensor
+    valid: Tensor | None
+
+
+def empty_memory(
+    batch: int, heads: int, window: int, head_dim: int, terms: int, dtypes: tuple[str, str]
+) -> KeyMemory:
+    """Return a memory of `window` keys of which none is valid yet.
+
+    Args:
+        batch: The batch size `B`.
+        heads: The number of heads `H`.
+        window: The number of keys `S`.
+        head_dim: The features of a head `D`.
+        terms: The units of the gates' affine maps `G`.
+        dtypes: The types of keys and values, and of the gate terms.
+
+    Returns:
+        A memory of zeros. Its time stamps are float64 where the backend has it.
+    """
+    features, gates = dtypes
+    return KeyMemory(
+        keys=ops.zeros((batch, heads, window, head_dim), dtype=features),
+        values=ops.zeros((batch, heads, window, head_dim), dtype=features),
+        terms=ops.zeros((batch, heads, window, terms), dtype=gates),
+        times=ops.zeros((batch, window), dtype="float64"),
+        valid=ops.zeros((batch, window), dtype="bool"),
+    )
+
+
+def push(memory: KeyMemory, newest: KeyMemory) -> KeyMemory:
+    """Return `memory` without its oldest key and with the one key of `newest` at the end."""
+    return KeyMemory(
+        *(_shift(old, new, axis=2) for old, new in zip(memory[:3], newest[:3], strict=True)),
+        *(_shift(old, new, axis=1) for old, new in zip(memory[3:], newest[3:], strict=True)),
+    )
+
+
+def _shift(old: Tensor, new: Tensor, axis: int) -> Tensor:
+    kept = old[:, 1:] if axis == 1 else old[:, :, 1:]
+    return ops.concatenate([kept, ops.cast(new, old.dtype)], axis=axis)
