@@ -118,9 +118,10 @@ class LAN(keras.layers.Layer):
             `(B, T, features)`; keys and values may have another number `S` of steps than queries. Under
             `horizon="gate"`, `t` is a factor, 1 if absent: a scalar, one a sample `(B,)`, one a key `(S,)` or
             `(B, S)`. Under `horizon="elapsed"` it holds time stamps in seconds, `(B, T)` or `(T,)`, and
-            queries and keys are the same steps. Differences are taken in the time stamps' own type, so pass
-            Unix times as float64. (An enclosing subclassed `keras.Model` casts float64 arguments of its own
-            call to float32: subtract each sequence's last time stamp before, which changes nothing.)
+            queries and keys are the same steps. Differences are taken in the time stamps' own type, so Unix
+            times keep their precision as float64. Where Keras casts to float32 before this layer sees them
+            (NumPy arrays in `fit` and `predict`, calls of a subclassed `keras.Model`), subtract each
+            sequence's last time stamp before: a shift of all time stamps changes nothing.
         mask: Which keys are no padding, `(B, S)`; or a tuple with the masks of all inputs, as Keras passes
             it.
         attention_mask: Which key a query may attend, `(T, S)`, `(B, T, S)` or `(B, H, T, S)`.
@@ -547,15 +548,15 @@ class LAN(keras.layers.Layer):
             )
 
         def attend(chunk: dict[str, Tensor]) -> list[Tensor]:
+            part = _Queries(**chunk)
             # Recomputation drops the gradients of what its function captures, so all floats are arguments.
-            floats = {name: chunk[name] for name in ("queries", "terms", "times") if name in chunk}
-            arguments = (floats, memory[:4], gate_weights)
+            arguments = (_float_fields(part), _float_fields(memory), gate_weights)
 
             def recomputed(*flat: Tensor) -> list[Tensor]:
-                floats, keys, gate_weights = keras.tree.pack_sequence_as(arguments, flat)
-                part = _Queries(**{**chunk, **floats})
-                known = streaming.KeyMemory(*keys, valid=memory.valid)
-                heads, weights = self._attend(part, known, gate_weights)
+                of_queries, of_keys, of_gates = keras.tree.pack_sequence_as(arguments, flat)
+                heads, weights = self._attend(
+                    part._replace(**of_queries), memory._replace(**of_keys), of_gates
+                )
                 return [heads, weights] if self.return_attention else [heads]
 
             return keras.remat(recomputed)(*keras.tree.flatten(arguments))
@@ -660,6 +661,15 @@ def _unpack(inputs: list[Any]) -> tuple[Any, Any, Any, Any]:
         "LAN takes x, (x, t), (query, key, value) or (query, key, value, t). "
         f"Received: {len(inputs)} inputs, {[tuple(getattr(x, 'shape', x)) for x in inputs]}"
     )
+
+
+def _float_fields(bundle: NamedTuple) -> dict[str, Tensor]:
+    fields = {name: x for name, x in bundle._asdict().items() if x is not None}
+    return {
+        name: x
+        for name, x in fields.items()
+        if keras.backend.is_float_dtype(keras.backend.standardize_dtype(x.dtype))
+    }
 
 
 def _key_mask(inputs: list[Tensor], mask: Any) -> Tensor | None:

@@ -26,9 +26,9 @@ def exact(phi: Tensor, tau: Tensor, horizon: Tensor, initial: Tensor | None = No
         The logit at `horizon`.
     """
     # expm1 keeps the digits that 1 - exp(-x) loses to cancellation where x = tau h is small.
-    decay = tau * horizon
-    logit = phi / tau * -ops.expm1(-decay)
-    return logit if initial is None else logit + initial * ops.exp(-decay)
+    approach = -ops.expm1(-tau * horizon)
+    logit = phi / tau * approach
+    return logit if initial is None else logit + initial * (1.0 - approach)
 
 
 def steady(phi: Tensor, tau: Tensor) -> Tensor:
