@@ -1,0 +1,356 @@
+"""The safety envelope: the last word on every command, as a pure state machine.
+
+Each frame passes here, whether the policy has proposed a command for it or something went wrong. The
+envelope keeps commands finite, within bounds and within rates that shrink with speed; it decides when a
+vehicle may drive, when it only holds and slows down, and when it has to stop. It does no I/O and reads no
+clock: `advance` takes what is remembered and what happened, and returns what to remember and what to do.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from controller.interface import Command
+
+
+class State(Enum):
+    """Who decides about a vehicle, and how much."""
+
+    READY = "ready"
+    """Nothing has been decided yet."""
+
+    DRIVING = "driving"
+    """The policy drives within the limits."""
+
+    DEGRADED = "degraded"
+    """Frames are stale or broken: the last command is held for a moment, then the vehicle slows down."""
+
+    STOPPING = "stopping"
+    """The minimum-risk manoeuvre: straighten, brake to a standstill, stay there."""
+
+    MANUAL = "manual"
+    """A human drives."""
+
+    FAULT = "fault"
+    """Stopped after a failure until the operator resumes."""
+
+
+@dataclass(frozen=True, slots=True)
+class SafetyLimits:
+    """What a vehicle may be told to do.
+
+    The defaults are the Udacity simulator's car: wheelbase 2.87 m, at most 25 degrees at the wheels, 30 mph.
+
+    Attributes:
+        wheelbase_m: Distance between the axles.
+        steering_angle_max_deg: Angle of the wheels at steering 1.
+        lateral_acceleration_max_mps2: Bounds the steering at speed.
+        lateral_jerk_max_mps3: Bounds the steering rate at speed.
+        steering_rate_max_per_s: Bounds the steering rate at any speed, in shares of full steering per second.
+        steering_ramp_s: Shortest time in which the steering rate may rise from zero to its bound.
+        gas_max: Largest gas.
+        gas_rise_max_per_s: Fastest rise of the gas; it may fall at once.
+        brake_max: Largest brake.
+        speed_max_mps: Above this speed there is no gas.
+        brake_speed_min_mps: Below this speed there is no brake, since the simulator reverses instead of
+            braking.
+        speed_trust_s: How long a speed counts as known after it was last told.
+        hold_s: How long the last command is held when frames are broken.
+        degraded_max_s: How long frames may stay broken before the vehicle has to stop.
+        degraded_brake: Brake while slowing down in DEGRADED.
+        stop_brake: Brake of the minimum-risk manoeuvre.
+        stop_max_s: Time after which a stop for failure counts as done even if no speed confirms it.
+        standstill_mps: Below this speed the vehicle stands.
+        step_max_s: Longest time between two commands that counts for the rates.
+    """
+
+    wheelbase_m: float = 2.87
+    steering_angle_max_deg: float = 25.0
+    lateral_acceleration_max_mps2: float = 10.0
+    lateral_jerk_max_mps3: float = 20.0
+    steering_rate_max_per_s: float = 4.0
+    steering_ramp_s: float = 0.1
+    gas_max: float = 1.0
+    gas_rise_max_per_s: float = 1.0
+    brake_max: float = 1.0
+    speed_max_mps: float = 13.5
+    brake_speed_min_mps: float = 2.5
+    speed_trust_s: float = 0.5
+    hold_s: float = 0.3
+    degraded_max_s: float = 2.0
+    degraded_brake: float = 0.2
+    stop_brake: float = 0.6
+    stop_max_s: float = 20.0
+    standstill_mps: float = 0.2
+    step_max_s: float = 0.1
+
+    def steering_bound(self, speed_mps: float) -> float:
+        """Largest steering at a speed, from the lateral acceleration of a bicycle of this wheelbase."""
+        if speed_mps <= 0.0:
+            return 1.0
+        curvature_per_m = self.lateral_acceleration_max_mps2 / speed_mps**2
+        angle_deg = math.degrees(math.atan(self.wheelbase_m * curvature_per_m))
+        return min(1.0, angle_deg / self.steering_angle_max_deg)
+
+    def steering_rate_bound_per_s(self, speed_mps: float) -> float:
+        """Largest steering rate at a speed, from the lateral jerk of a bicycle of this wheelbase."""
+        if speed_mps <= 0.0:
+            return self.steering_rate_max_per_s
+        angle_rate_deg_per_s = math.degrees(self.lateral_jerk_max_mps3 * self.wheelbase_m / speed_mps**2)
+        return min(self.steering_rate_max_per_s, angle_rate_deg_per_s / self.steering_angle_max_deg)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A frame that needs a command.
+
+    Attributes:
+        time_s: When the command is given, on a clock that only moves forward.
+        proposal: What the policy and the speed control propose; None where they failed.
+        failure: Why there is no proposal.
+        speed_mps: Speed, where the vehicle told it.
+        steering: Where the wheels stand, where the vehicle told it.
+    """
+
+    time_s: float
+    proposal: Command | None
+    failure: str = "no proposal"
+    speed_mps: float | None = None
+    steering: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """No frame has come for too long; there is nothing to answer."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class HumanDrives:
+    """A human has taken over the controls."""
+
+    reason: str = "the driver took over"
+
+
+@dataclass(frozen=True, slots=True)
+class StopOrder:
+    """The vehicle has to stop."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeOrder:
+    """The operator lets a stopped vehicle drive again."""
+
+    reason: str
+
+
+REST = Command(0.0, 0.0, 0.0)
+
+Event = Frame | Silence | HumanDrives | StopOrder | ResumeOrder
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A change of state and why it came."""
+
+    before: State
+    after: State
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the envelope remembers of one vehicle from frame to frame.
+
+    Attributes:
+        state: The state after the last event.
+        command: The last command.
+        steering_rate_per_s: How fast the steering moved with the last command.
+        time_s: When the last command was given.
+        speed_mps: The last known speed.
+        speed_time_s: When it was told.
+        state_s: Time that was commanded in the present DEGRADED or STOPPING.
+        steering_unknown: Whether the wheels may stand elsewhere than commanded.
+        failed: Whether the stop came from a failure, so that it ends in FAULT.
+    """
+
+    state: State = State.READY
+    command: Command = REST
+    steering_rate_per_s: float = 0.0
+    time_s: float | None = None
+    speed_mps: float | None = None
+    speed_time_s: float = -math.inf
+    state_s: float = 0.0
+    steering_unknown: bool = True
+    failed: bool = False
+
+    def known_speed_mps(self, limits: SafetyLimits) -> float | None:
+        """Returns the speed as long as it can be trusted."""
+        if self.speed_mps is None or self.time_s is None:
+            return None
+        return self.speed_mps if self.time_s - self.speed_time_s <= limits.speed_trust_s else None
+
+
+def advance(memory: Memory, event: Event, limits: SafetyLimits) -> tuple[Memory, Transition | None]:
+    """Returns what is remembered after an event, the command with it, and the change of state if any."""
+    match event:
+        case Frame():
+            return _frame(memory, event, limits)
+        case HumanDrives():
+            hands_on = replace(memory, command=_coasting(memory.command), steering_unknown=True)
+            if memory.state in (State.STOPPING, State.FAULT):
+                return hands_on, None
+            return _enter(hands_on, State.MANUAL, event.reason)
+        case Silence():
+            if memory.state is not State.DRIVING:
+                return memory, None
+            degraded, transition = _enter(memory, State.DEGRADED, event.reason)
+            return replace(degraded, state_s=limits.hold_s), transition
+        case StopOrder():
+            if memory.state in (State.STOPPING, State.FAULT):
+                return memory, None
+            return _enter(memory, State.STOPPING, event.reason)
+        case ResumeOrder():
+            if memory.state not in (State.STOPPING, State.FAULT):
+                return memory, None
+            return _enter(replace(memory, failed=False), State.READY, event.reason)
+
+
+def _frame(memory: Memory, frame: Frame, limits: SafetyLimits) -> tuple[Memory, Transition | None]:
+    step_s = _step_s(memory, frame)
+    sensed = _sense(memory, frame)
+    settled, transition = _settle_state(replace(sensed, state_s=sensed.state_s + step_s), frame, limits)
+    wanted = _wanted(settled, frame, limits)
+    return _limited(settled, wanted, min(step_s, limits.step_max_s), limits), transition
+
+
+def _step_s(memory: Memory, frame: Frame) -> float:
+    """Returns the time since the last command, 0 for the first one and for a clock that stepped back."""
+    return 0.0 if memory.time_s is None else max(0.0, frame.time_s - memory.time_s)
+
+
+def _sense(memory: Memory, frame: Frame) -> Memory:
+    """Takes over what the vehicle tells about itself."""
+    sensed = replace(memory, time_s=frame.time_s)
+    if frame.speed_mps is not None and math.isfinite(frame.speed_mps):
+        sensed = replace(sensed, speed_mps=abs(frame.speed_mps), speed_time_s=frame.time_s)
+    if memory.steering_unknown and frame.steering is not None and math.isfinite(frame.steering):
+        there = replace(memory.command, steering=_clamped(frame.steering, 1.0))
+        sensed = replace(sensed, command=there, steering_rate_per_s=0.0, steering_unknown=False)
+    return sensed
+
+
+def _settle_state(memory: Memory, frame: Frame, limits: SafetyLimits) -> tuple[Memory, Transition | None]:
+    """Returns the state in which a frame's command is given."""
+    if memory.state is State.FAULT:
+        return memory, None
+    if memory.state is State.STOPPING:
+        return _stop_ended(memory, limits)
+    failure = _failure(frame)
+    if failure is None:
+        if memory.state is State.DRIVING:
+            return memory, None
+        return _enter(memory, State.DRIVING, _WHY_DRIVING[memory.state])
+    if memory.state is not State.DEGRADED:
+        return _enter(memory, State.DEGRADED, failure)
+    if memory.state_s > limits.degraded_max_s:
+        return _enter(replace(memory, failed=True), State.STOPPING, f"{failure}, for too long")
+    return memory, None
+
+
+_WHY_DRIVING = {
+    State.READY: "a frame came",
+    State.DEGRADED: "frames are good again",
+    State.MANUAL: "the driver let go",
+}
+
+
+def _stop_ended(memory: Memory, limits: SafetyLimits) -> tuple[Memory, Transition | None]:
+    """Turns a stop for failure into FAULT once it is over; an ordered stop stays as it is."""
+    speed_mps = memory.known_speed_mps(limits)
+    if not memory.failed:
+        return memory, None
+    if speed_mps is not None and speed_mps <= limits.standstill_mps:
+        return _enter(memory, State.FAULT, "stopped after a failure")
+    if memory.state_s > limits.stop_max_s:
+        return _enter(memory, State.FAULT, "the stop after a failure took too long")
+    return memory, None
+
+
+def _failure(frame: Frame) -> str | None:
+    """Returns why a frame's proposal cannot be followed, None where it can."""
+    if frame.proposal is None:
+        return frame.failure
+    for name in ("steering", "gas", "brake"):
+        value = getattr(frame.proposal, name)
+        if not math.isfinite(value):
+            return f"the policy proposed {name} {value}"
+    return None
+
+
+def _wanted(memory: Memory, frame: Frame, limits: SafetyLimits) -> Command:
+    """Returns the command of the state, before the limits."""
+    if memory.state is State.DRIVING and frame.proposal is not None:
+        return frame.proposal
+    if memory.state is State.DEGRADED:
+        if memory.state_s <= limits.hold_s:
+            return memory.command
+        return Command(memory.command.steering, 0.0, limits.degraded_brake)
+    return Command(0.0, 0.0, limits.stop_brake)
+
+
+def _limited(memory: Memory, wanted: Command, step_s: float, limits: SafetyLimits) -> Memory:
+    """Returns the memory with the command that comes nearest to the wanted one within the limits."""
+    speed_mps = memory.known_speed_mps(limits)
+    steering, rate_per_s = _steer(memory, wanted.steering, step_s, speed_mps, limits)
+    brake = min(max(wanted.brake, 0.0), limits.brake_max)
+    if speed_mps is None or speed_mps < limits.brake_speed_min_mps:
+        brake = 0.0
+    highest_gas = min(limits.gas_max, memory.command.gas + limits.gas_rise_max_per_s * step_s)
+    if brake > 0.0 or speed_mps is None or speed_mps > limits.speed_max_mps:
+        highest_gas = 0.0
+    gas = min(max(wanted.gas, 0.0), highest_gas)
+    return replace(memory, command=Command(steering, gas, brake), steering_rate_per_s=rate_per_s)
+
+
+def _steer(
+    memory: Memory, wanted: float, step_s: float, speed_mps: float | None, limits: SafetyLimits
+) -> tuple[float, float]:
+    """Returns the steering one step closer to the wanted one, and the rate at which it moved.
+
+    The rate is the fastest from which the ramp still comes to rest at the wanted steering, so that it does
+    not overshoot. An unknown speed counts as the highest.
+    """
+    steering = memory.command.steering
+    if step_s == 0.0:
+        return steering, memory.steering_rate_per_s
+    speed_mps = limits.speed_max_mps if speed_mps is None else speed_mps
+    rate_max_per_s = limits.steering_rate_bound_per_s(speed_mps)
+    ramp_per_s2 = rate_max_per_s / limits.steering_ramp_s
+    distance = _clamped(wanted, limits.steering_bound(speed_mps)) - steering
+    approach_per_s = min(math.sqrt(2.0 * ramp_per_s2 * abs(distance)), abs(distance) / step_s)
+    rate_per_s = math.copysign(approach_per_s, distance)
+    change_max_per_s = ramp_per_s2 * step_s
+    rate_per_s = memory.steering_rate_per_s + _clamped(
+        rate_per_s - memory.steering_rate_per_s, change_max_per_s
+    )
+    moved = _clamped(steering + _clamped(rate_per_s, rate_max_per_s) * step_s, 1.0)
+    return moved, (moved - steering) / step_s
+
+
+def _enter(memory: Memory, state: State, reason: str) -> tuple[Memory, Transition | None]:
+    """Returns the memory in another state, and the transition unless it is in that state already."""
+    if memory.state is state:
+        return memory, None
+    return replace(memory, state=state, state_s=0.0), Transition(memory.state, state, reason)
+
+
+def _coasting(command: Command) -> Command:
+    return Command(command.steering, 0.0, 0.0)
+
+
+def _clamped(value: float, bound: float) -> float:
+    return min(max(value, -bound), bound)
