@@ -1,0 +1,149 @@
+"""What `liquid-drive doctor` looks at when the car does not move."""
+
+import base64
+import json
+import platform
+import socket
+import statistics
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from controller.interface import Observation, Policy
+from models.errors import UserError
+from sim_bridges.udacity.bridge import SILENCE_WORTH_A_WARNING_S, vehicle_frame
+from sim_bridges.udacity.policies import load_policies
+from sim_bridges.udacity.server import IMAGE_SHAPE, warm_up
+
+BUDGET_S = 0.05
+SELF_TEST_FRAMES = 20
+
+_PACKAGES = (
+    "tensorflow",
+    "keras",
+    "python-socketio",
+    "python-engineio",
+    "eventlet",
+    "flask",
+    "opencv-python-headless",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    ok: bool
+    text: str
+
+
+def examine(weights: Path | None, host: str, port: int, token: str | None) -> Iterator[Finding]:
+    """Yields what there is to say about versions, port, connected vehicles, weights and a self-test."""
+    yield _versions()
+    if _is_free(host, port):
+        yield Finding(True, f"port {port} on {host} is free, so no service runs there yet")
+    else:
+        yield from _whoever_listens(host, port, token)
+    if weights is None:
+        yield Finding(True, "no weights to look at; name some with --weights FILE")
+        return
+    try:
+        policies = load_policies(weights)
+    except UserError as error:
+        yield Finding(False, str(error))
+        return
+    yield Finding(True, f"{weights} can be loaded")
+    yield _self_test(policies)
+
+
+def _versions() -> Finding:
+    versions = {package: _version(package) for package in _PACKAGES}
+    missing = [package for package, version in versions.items() if version is None]
+    if missing:
+        return Finding(False, f"not installed: {', '.join(missing)}; run pip install liquid-drive again")
+    present = [f"Python {platform.python_version()}", *(f"{name} {text}" for name, text in versions.items())]
+    return Finding(True, ", ".join(present))
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _is_free(host: str, port: int) -> bool:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+            probe.listen(1)
+        except OSError:
+            return False
+    return True
+
+
+def _whoever_listens(host: str, port: int, token: str | None) -> Iterator[Finding]:
+    """Yields what a service on the port says about its vehicles, or that something else has the port."""
+    name = "127.0.0.1" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host  # noqa: S104
+    request = urllib.request.Request(f"http://{name}:{port}/status")
+    if token is not None:
+        request.add_header("Authorization", f"Bearer {token}")
+    try:
+        with urllib.request.urlopen(request, timeout=5) as response:  # noqa: S310
+            status = json.load(response)
+        vehicles = status["vehicles"] if status["service"] == "liquid-drive" else None
+    except urllib.error.HTTPError as error:
+        yield Finding(False, f"port {port} on {host} is taken, and whoever has it answers {error.code}")
+        return
+    except (OSError, ValueError, KeyError, TypeError):
+        vehicles = None
+    if vehicles is None:
+        yield Finding(False, f"port {port} on {host} is taken by another program")
+        return
+    yield Finding(True, f"liquid-drive serves on port {port}")
+    if not vehicles:
+        yield Finding(False, "nothing is connected: start the simulator and choose autonomous mode")
+    for vehicle in vehicles:
+        yield _vehicle(vehicle)
+
+
+def _vehicle(vehicle: dict[str, object]) -> Finding:
+    age_s = vehicle["frame_age_s"]
+    name = f"vehicle {vehicle['vehicle']} at {vehicle['address']}"
+    if not isinstance(age_s, float) or age_s > SILENCE_WORTH_A_WARNING_S:
+        return Finding(False, f"{name}: no telemetry for 5 s: is the simulator in autonomous mode?")
+    stopped = vehicle["state"] in ("fault", "stopping", "degraded")
+    return Finding(not stopped, f"{name}: {vehicle['state']}, because {vehicle['reason']}")
+
+
+def _self_test(policies: Callable[[], Policy]) -> Finding:
+    """Times the way of a frame from the telemetry to the policy's command."""
+    policy = policies()
+    try:
+        warm_up(policy)
+        times_s = [_time_a_frame(policy) for _ in range(SELF_TEST_FRAMES)]
+    except Exception as error:
+        return Finding(False, f"the policy failed on a self-test frame: {type(error).__name__}: {error}")
+    median_s = statistics.median(times_s)
+    return Finding(
+        median_s <= BUDGET_S,
+        f"a self-test frame is answered in {1e3 * median_s:.1f} ms; the budget is {1e3 * BUDGET_S:.0f} ms",
+    )
+
+
+def _time_a_frame(policy: Policy) -> float:
+    jpeg = cv2.imencode(".jpg", np.full(IMAGE_SHAPE, 96, np.uint8))[1].tobytes()
+    payload = {"steering_angle": "0,0000", "speed": "10,0000", "image": base64.b64encode(jpeg).decode()}
+    begin_s = time.monotonic()
+    frame = vehicle_frame(payload, begin_s)
+    policy.act(Observation(frame.look().image, begin_s, frame.speed_mps))
+    return time.monotonic() - begin_s

@@ -1,0 +1,215 @@
+"""The server back end: eventlet's web server with sockets tuned for small latency.
+
+Nothing else here imports eventlet, so that another back end can take its place: it needs what
+`EventletBackend` offers, and the sockets' options.
+"""
+
+import contextlib
+import logging
+import socket
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import eventlet
+import eventlet.wsgi
+from eventlet.event import Event
+from eventlet.greenio import GreenSocket
+from eventlet.websocket import FailedConnectionError, RFC6455WebSocket
+
+from models.errors import UserError
+
+MESSAGE_MAX_BYTES = 1_000_000
+CONNECTIONS_MAX = 128
+HEADER_TIMEOUT_S = 5.0
+
+_READ_AHEAD_BYTES = 65_536
+_BYTES_PER_S_MAX = 8_000_000
+_QUICKACK = getattr(socket, "TCP_QUICKACK", None)
+
+WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Any]
+
+
+class LowLatencySocket(GreenSocket):
+    """A socket that sends at once, acknowledges at once, and reads ahead.
+
+    The simulator sends a telemetry as some 17 websocket fragments without TCP_NODELAY: each waits for the
+    acknowledgement of the one before, which Linux delays by 40 ms unless told otherwise after each receive.
+    Reading ahead saves most system calls of a websocket that asks for 2, 2, 4 and 1016 bytes in turn.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._ahead = b""
+        self._position = 0
+        self._allowance_bytes = float(_BYTES_PER_S_MAX)
+        self._allowance_s = time.monotonic()
+
+    def accept(self) -> tuple["LowLatencySocket", Any]:
+        """Accepts a connection, whose packets are sent at once."""
+        client, address = super().accept()
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return client, address
+
+    def recv(self, bufsize: int, flags: int = 0) -> bytes:
+        """Returns up to `bufsize` bytes, of those read ahead if there are any."""
+        if self._position == len(self._ahead):
+            self._ahead = super().recv(_READ_AHEAD_BYTES, flags)
+            self._position = 0
+            self._acknowledge()
+            self._slow_down(len(self._ahead))
+        chunk = self._ahead[self._position : self._position + bufsize]
+        self._position += len(chunk)
+        return chunk
+
+    def _acknowledge(self) -> None:
+        """Arms TCP_QUICKACK again: the kernel disarms it by itself."""
+        if _QUICKACK is not None:
+            with contextlib.suppress(OSError):
+                self.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+
+    def _slow_down(self, size: int) -> None:
+        """Makes a client that floods wait, so that it cannot keep the others from being served."""
+        now_s = time.monotonic()
+        earned = (now_s - self._allowance_s) * _BYTES_PER_S_MAX
+        self._allowance_bytes = min(self._allowance_bytes + earned, float(_BYTES_PER_S_MAX)) - size
+        self._allowance_s = now_s
+        if self._allowance_bytes < 0.0:
+            eventlet.sleep(-self._allowance_bytes / _BYTES_PER_S_MAX)
+
+
+def unmask(data: bytes, mask: tuple[int, ...], length: int | None = None, offset: int = 0) -> bytes:
+    """Returns a websocket payload without its mask, by one XOR of two long integers.
+
+    It takes the arguments of the slow function in eventlet whose place it takes.
+    """
+    size = len(data) if length is None else length
+    key = bytes(mask[(offset + index) % 4] for index in range(4))
+    stream = (key * (size // 4 + 1))[:size]
+    return (int.from_bytes(data[:size], "little") ^ int.from_bytes(stream, "little")).to_bytes(size, "little")
+
+
+class BoundedMessage(RFC6455WebSocket.Message):
+    """A websocket message whose fragments are bounded together; eventlet bounds each of them only."""
+
+    def push(self, data: bytes, final: bool = False) -> None:
+        """Adds a part of a fragment."""
+        self._size = getattr(self, "_size", 0) + len(data)
+        if self._size > self.max_frame_length:
+            raise FailedConnectionError(1009, f"A message may have {self.max_frame_length} bytes at most.")
+        super().push(data, final)
+
+
+class EventletBackend:
+    """A web server on one thread.
+
+    Args:
+        host: Address or name to listen on.
+        port: Port to listen on; 0 for a free one.
+
+    Raises:
+        UserError: It cannot listen there.
+    """
+
+    ASYNC_MODE = "eventlet"
+
+    def __init__(self, host: str, port: int) -> None:
+        RFC6455WebSocket._apply_mask = staticmethod(unmask)
+        RFC6455WebSocket.Message = BoundedMessage
+        self._listener = _bound_socket(host, port)
+        self._calls: deque[Callable[[], None]] = deque()
+        self._wake_receiver, self._wake_sender = socket.socketpair()
+        self._wake_sender.setblocking(False)
+        self._ended = Event()
+        self._threads = [eventlet.spawn(self._run_posted)]
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        port: int = self._listener.getsockname()[1]
+        return port
+
+    def post(self, call: Callable[[], None]) -> None:
+        """Has a function called on the server's thread; may be called from any thread or signal handler."""
+        self._calls.append(call)
+        with contextlib.suppress(BlockingIOError):
+            self._wake_sender.send(b"\0")
+
+    def spawn(self, call: Callable[[], None]) -> None:
+        """Has a function, which may wait, run beside the others on the server's thread."""
+        self._threads.append(eventlet.spawn(call))
+
+    def sleep(self, duration_s: float) -> None:
+        """Lets the others run for a while."""
+        eventlet.sleep(duration_s)
+
+    def every(self, period_s: float, call: Callable[[], None]) -> None:
+        """Calls a function again and again."""
+
+        def repeat() -> None:
+            while True:
+                eventlet.sleep(period_s)
+                call()
+
+        self._threads.append(eventlet.spawn(repeat))
+
+    def start(self, app: WsgiApp) -> None:
+        """Begins to listen and to serve an application."""
+        self._listener.listen(CONNECTIONS_MAX)
+        silent = logging.getLogger("liquid_drive.wsgi")
+        silent.addHandler(logging.NullHandler())
+        silent.propagate = False
+
+        def serve() -> None:
+            eventlet.wsgi.server(
+                self._listener,
+                app,
+                log=silent,
+                log_output=False,
+                debug=False,
+                max_size=CONNECTIONS_MAX,
+                keepalive=HEADER_TIMEOUT_S,
+                socket_timeout=HEADER_TIMEOUT_S,
+                url_length_limit=2048,
+            )
+
+        self._threads.append(eventlet.spawn(serve))
+
+    def wait_for_end(self) -> None:
+        """Serves until `end` is called."""
+        self._ended.wait()
+
+    def end(self) -> None:
+        """Makes `wait_for_end` return; to be called on the server's thread."""
+        if not self._ended.ready():
+            self._ended.send()
+
+    def close(self) -> None:
+        """Stops listening and all that runs."""
+        for thread in self._threads:
+            thread.kill()
+        self._listener.close()
+        self._wake_receiver.close()
+        self._wake_sender.close()
+
+    def _run_posted(self) -> None:
+        receiver = GreenSocket(self._wake_receiver)
+        while True:
+            receiver.recv(4096)
+            while self._calls:
+                self._calls.popleft()()
+
+
+def _bound_socket(host: str, port: int) -> LowLatencySocket:
+    """Returns a socket that has the port but does not listen yet."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = LowLatencySocket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        raise UserError(f"Cannot listen on {host} port {port}: {error.strerror}.") from None
+    return listener

@@ -1,0 +1,220 @@
+"""The server for simulators: Socket.IO and the web routes on one port, and its way up and down."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import socketio
+
+from controller.access import Access
+from controller.interface import Observation, Policy
+from controller.logs import log
+from controller.service import ControllerService
+from controller.session import SessionSettings
+from controller.web import web_app
+from sim_bridges.udacity.bridge import (
+    MODERN_CLIENT_STARTS,
+    SHIPPED_SIMULATOR_STARTS,
+    UdacityBridge,
+    Unreadable,
+)
+from sim_bridges.udacity.dialect import TELEMETRY
+from sim_bridges.udacity.engine import EngineRules
+from sim_bridges.udacity.eventlet_backend import MESSAGE_MAX_BYTES, EventletBackend, WsgiApp
+
+IMAGE_SHAPE = (160, 320, 3)
+WARM_UP_FRAMES = 3
+
+# A client that vanishes without a word is forgotten after the sum of both.
+PING_INTERVAL_S = 2.0
+PING_TIMEOUT_S = 2.5
+
+TICK_S = 0.02
+LAST_REPLY_S = 0.1
+
+_SOCKET_IO_PATH = "/socket.io/"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """How the server is run.
+
+    Attributes:
+        host: Address or name to listen on.
+        port: Port to listen on; the shipped simulator only ever calls 4567.
+        access: Who may talk to it.
+        session: How every vehicle is driven.
+        record_to: Folder for recordings, if any.
+        clients_max: Bound on the connected clients.
+        stop_wait_s: How long the vehicles are waited for when the server goes down.
+    """
+
+    host: str
+    port: int
+    access: Access
+    session: SessionSettings
+    record_to: Path | None = None
+    clients_max: int = 32
+    stop_wait_s: float = 10.0
+
+
+class UdacityServer:
+    """Serves simulators until it is told to go down.
+
+    Args:
+        policies: Makes the policy of a vehicle.
+        settings: How to serve.
+
+    Raises:
+        UserError: The port cannot be had.
+    """
+
+    def __init__(self, policies: Callable[[], Policy], settings: ServerSettings) -> None:
+        self._policies = policies
+        self._settings = settings
+        self._backend = EventletBackend(settings.host, settings.port)
+        self.service = ControllerService(
+            policies, settings.session, self._backend.post, settings.record_to, settings.clients_max
+        )
+        self._sio = socketio.Server(
+            async_mode=self._backend.ASYNC_MODE,
+            async_handlers=False,
+            ping_interval=PING_INTERVAL_S,
+            ping_timeout=PING_TIMEOUT_S,
+            max_http_buffer_size=MESSAGE_MAX_BYTES,
+        )
+        self._bridge = UdacityBridge(self.service, self._emit)
+        self._rules = EngineRules(
+            self._sio,
+            unreadable_telemetry=lambda sid: self._bridge.telemetry(sid, Unreadable()),
+            refuse=self._hang_up,
+        )
+        self._sio.on("connect", self._on_connect)
+        self._sio.on(TELEMETRY, self._on_telemetry)
+        self._sio.on("disconnect", self._on_disconnect)
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return self._backend.port
+
+    def run(self, started: Callable[[], None] = lambda: None) -> None:
+        """Warms up, serves until `request_stop`, and then stops the vehicles before it returns.
+
+        Args:
+            started: Called once simulators can connect.
+        """
+        warm_up(self._policies())
+        self._backend.start(self._app())
+        self._backend.every(TICK_S, self._tick)
+        self.service.ready = True
+        log(logging.INFO, "waiting for simulators", host=self._settings.host, port=self.port)
+        started()
+        self._backend.wait_for_end()
+        self._go_down()
+
+    def request_stop(self) -> None:
+        """Makes `run` stop all vehicles and return; may be called from any thread or signal handler."""
+        self._backend.post(self._backend.end)
+
+    def _go_down(self) -> None:
+        self.service.ready = False
+        self.service.stop_all("the service goes down")
+        deadline_s = time.monotonic() + self._settings.stop_wait_s
+        while not self.service.all_stand() and time.monotonic() < deadline_s:
+            self._backend.sleep(TICK_S)
+        stood = self.service.all_stand()
+        self._backend.sleep(LAST_REPLY_S)
+        self.service.shut_down()
+        self._backend.close()
+        log(logging.INFO if stood else logging.WARNING, "gone down", vehicles_stood=stood)
+
+    def _app(self) -> WsgiApp:
+        return _Doorkeeper(
+            socketio.WSGIApp(self._sio, web_app(self.service, self._settings.access)),
+            self._settings.access,
+            is_full=lambda: len(self._sio.eio.sockets) >= self._settings.clients_max,
+            count_refused=lambda reason: self.service.metrics.refused.labels(reason).inc(),
+        )
+
+    def _tick(self) -> None:
+        now_s = time.monotonic()
+        self.service.tick(now_s)
+        self._bridge.tick(now_s)
+
+    def _on_connect(self, sid: str, environ: dict[str, Any]) -> bool:
+        """Opens a session; no command is sent, since each reply adds a telemetry chain."""
+        eio_sid = self._sio.manager.eio_sid_from_sid(sid, "/")
+        shipped = self._rules.connected_implicitly(eio_sid)
+        starts = SHIPPED_SIMULATOR_STARTS if shipped else MODERN_CLIENT_STARTS
+        admitted = self._bridge.connect(sid, environ.get("REMOTE_ADDR", "?"), starts)
+        if not admitted and eio_sid is not None:
+            self._hang_up(eio_sid, "full")
+        return admitted
+
+    def _on_telemetry(self, sid: str, *payload: object) -> None:
+        self._bridge.telemetry(sid, payload[0] if payload else Unreadable())
+
+    def _on_disconnect(self, sid: str, reason: str) -> None:
+        """Forgets a client and closes its engine connection, or the shipped simulator becomes a zombie."""
+        eio_sid = self._sio.manager.eio_sid_from_sid(sid, "/")
+        self._bridge.disconnect(sid, reason)
+        if eio_sid is not None:
+            self._close_engine(eio_sid)
+
+    def _hang_up(self, eio_sid: str, reason: str) -> None:
+        self.service.metrics.refused.labels(reason).inc()
+        self._close_engine(eio_sid)
+
+    def _close_engine(self, eio_sid: str) -> None:
+        self._backend.spawn(lambda: self._sio.eio.disconnect(eio_sid))
+
+    def _emit(self, sid: str, event: str, payload: dict[str, str]) -> None:
+        self._sio.emit(event, payload, to=sid)
+
+
+class _Doorkeeper:
+    """Turns away clients that may not connect, before anything is read from them."""
+
+    def __init__(
+        self,
+        app: WsgiApp,
+        access: Access,
+        is_full: Callable[[], bool],
+        count_refused: Callable[[str], None],
+    ) -> None:
+        self._app = app
+        self._access = access
+        self._is_full = is_full
+        self._count_refused = count_refused
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        reason = self._refusal(environ)
+        if reason is None:
+            return self._app(environ, start_response)
+        self._count_refused(reason)
+        status = "503 Service Unavailable" if reason == "full" else "403 Forbidden"
+        start_response(status, [("Content-Type", "text/plain"), ("Connection", "close")])
+        return [f"{reason}\n".encode()]
+
+    def _refusal(self, environ: dict[str, Any]) -> str | None:
+        if not environ.get("PATH_INFO", "").startswith(_SOCKET_IO_PATH):
+            return None
+        if not self._access.admits_simulator(environ.get("REMOTE_ADDR", "")):
+            return "address"
+        if not self._access.admits_name(environ.get("HTTP_HOST", "")):
+            return "name"
+        if "sid=" not in environ.get("QUERY_STRING", "") and self._is_full():
+            return "full"
+        return None
+
+
+def warm_up(policy: Policy) -> None:
+    """Runs a policy on black frames, so that the first real one finds it compiled."""
+    policy.reset()
+    for number in range(WARM_UP_FRAMES):
+        policy.act(Observation(np.zeros(IMAGE_SHAPE, np.uint8), number / 20, 0.0))
