@@ -579,7 +579,7 @@ class LAN(keras.layers.Layer):
         return self.activation(self.out_dense(ops.reshape(heads, (batch, length, self.d_model))))
 
     def _warn_of_single_key(self, key: Tensor) -> None:
-        if key.shape[1] == 1 and not self._warned_of_single_key:
+        if 1 in (key.shape[1], self.window) and not self._warned_of_single_key:
             self._warned_of_single_key = True
             warnings.warn(
                 f"Layer {self.name!r} attends a single key. The softmax of one logit is 1, so queries, keys "

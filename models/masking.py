@@ -48,7 +48,12 @@ def masked_softmax(logits: Tensor, mask: Tensor | None) -> Tensor:
         Weights of the shape of `logits`. They sum to 1, or are all zero in a row without an admitted key.
     """
     if mask is None:
-        return ops.softmax(logits, axis=-1)
+        return _softmax(logits)
     lowest = float(np.finfo(np.float32).min)
-    weights = ops.softmax(ops.where(mask, logits, lowest), axis=-1)
-    return ops.where(mask, weights, 0.0)
+    return ops.where(mask, _softmax(ops.where(mask, logits, lowest)), 0.0)
+
+
+def _softmax(logits: Tensor) -> Tensor:
+    if logits.shape[-1] == 1:
+        return 1.0 + 0.0 * logits  # The same value and gradient, without Keras' warning at every call.
+    return ops.softmax(logits, axis=-1)
