@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from models import chunking, gates, horizon, masking, solvers, streaming
+from models import call_inputs, chunking, gates, horizons, masking, solvers, streaming
 
 Tensor = Any
 Shape = tuple[int | None, ...]
@@ -244,8 +244,7 @@ class LAN(keras.layers.Layer):
 
     def build(self, input_shape: Any) -> None:
         """Create the weights for inputs of the given shapes."""
-        shapes = [tuple(s) for s in input_shape] if _is_nested(input_shape) else [tuple(input_shape)]
-        query, key, value, _ = _unpack(shapes)
+        query, key, value, _ = call_inputs.unpack(call_inputs.shapes_of(input_shape))
         for name, shape in (("query", query), ("key", key), ("value", value)):
             if len(shape) != 3 or shape[-1] is None:
                 raise ValueError(
@@ -318,14 +317,18 @@ class LAN(keras.layers.Layer):
 
         Returns:
             The quantities of every pair, each `(B, H, T, S)`.
+
+        Raises:
+            ValueError: If the layer has no weights yet, or as in the call.
         """
+        self._check_built()
         gate_weights = self._gate_weights()
         queries, memory = self._project(inputs, mask, attention_mask, use_causal_mask, True, gate_weights)
-        phi, tau, horizon_, logits = self._logits(queries, memory, gate_weights)
+        phi, tau, time, logits = self._logits(queries, memory, gate_weights)
         weights = masking.masked_softmax(logits, self._mask(queries, memory))
-        if horizon_ is not None:
-            horizon_ = ops.broadcast_to(horizon_, ops.shape(logits))
-        return Inspection(phi, tau, horizon_, logits, weights)
+        if time is not None:
+            time = ops.broadcast_to(time, ops.shape(logits))
+        return Inspection(phi, tau, time, logits, weights)
 
     def initial_state(self, batch_size: int, window: int | None = None) -> streaming.KeyMemory:
         """Return the empty state from which `step` starts.
@@ -341,10 +344,7 @@ class LAN(keras.layers.Layer):
             ValueError: If no window is known, or another one than the layer's, or the layer has no weights
                 yet.
         """
-        if not self.built:
-            raise ValueError(
-                f"Build layer {self.name!r} or call it once before streaming. Received: no weights"
-            )
+        self._check_built()
         if window is None:
             window = self.window
         if window is None or window < 1 or self.window not in (None, window):
@@ -404,13 +404,13 @@ class LAN(keras.layers.Layer):
         gate_weights: _GateWeights,
     ) -> tuple[_Queries, streaming.KeyMemory]:
         """Project the inputs and gather what queries and keys need of each other."""
-        inputs = list(inputs) if isinstance(inputs, (tuple, list)) else [inputs]
-        query, key, value, t = _unpack(inputs)
+        inputs = call_inputs.as_list(inputs)
+        query, key, value, t = call_inputs.unpack(inputs)
         query_times, key_times = self._times(t, query, key)
         positions = None
         if use_causal_mask or self.window is not None:
             positions = ops.arange(ops.shape(query)[1], dtype="int32")
-        allowed = None if attention_mask is None else _with_head_axis(attention_mask)
+        allowed = None if attention_mask is None else call_inputs.with_head_axis(attention_mask)
         self._warn_of_single_key(key)
 
         if not every_query:
@@ -419,7 +419,8 @@ class LAN(keras.layers.Layer):
             positions = None if positions is None else positions[-1:]
             allowed = None if allowed is None else allowed[:, :, -1:]
         queries, terms = self._project_queries(query, gate_weights)
-        memory = self._remember(key, value, key_times, _key_mask(inputs, mask), gate_weights)
+        valid = call_inputs.key_mask(inputs, mask)
+        memory = self._remember(key, value, key_times, valid, gate_weights)
         return _Queries(queries, terms, query_times, positions, allowed), memory
 
     def _project_queries(self, query: Tensor, weights: _GateWeights) -> tuple[Tensor, Tensor]:
@@ -437,12 +438,12 @@ class LAN(keras.layers.Layer):
         """Return the time stamps of the queries, if they matter, and those (or the factors) of the keys."""
         if not self._reads_elapsed_time:
             t = ops.ones(()) if t is None else ops.convert_to_tensor(t)
-            return None, ops.cast(horizon.per_key(t, key.shape[0], key.shape[1]), self._gate_dtype)
+            return None, ops.cast(horizons.per_key(t, key.shape[0], key.shape[1]), self._gate_dtype)
         if t is None:
             raise ValueError(
                 "horizon='elapsed' needs time stamps, (x, t) or (query, key, value, t). Received: no t"
             )
-        times = horizon.per_step(ops.convert_to_tensor(t))
+        times = horizons.per_step(ops.convert_to_tensor(t))
         lengths = {x.shape[1] for x in (query, key, times)} - {None}
         if len(lengths) > 1:
             raise ValueError(
@@ -492,7 +493,7 @@ class LAN(keras.layers.Layer):
     ) -> Tensor | None:
         """Return the horizon of every pair in units of time, or None where the mode reads none."""
         if self._reads_elapsed_time:
-            return horizon.elapsed(queries.times, memory.times, self._gate_dtype) * weights.rate
+            return horizons.elapsed(queries.times, memory.times, self._gate_dtype) * weights.rate
         if self._reads_gated_time:
             a = gates.pair_sums(queries.terms[..., -2], memory.terms[..., -2])
             b = gates.pair_sums(queries.terms[..., -1], memory.terms[..., -1])
@@ -578,6 +579,10 @@ class LAN(keras.layers.Layer):
         batch, length, *_ = ops.shape(heads)
         return self.activation(self.out_dense(ops.reshape(heads, (batch, length, self.d_model))))
 
+    def _check_built(self) -> None:
+        if not self.built:
+            raise ValueError(f"Build layer {self.name!r} or call it once. Received: a layer without weights")
+
     def _warn_of_single_key(self, key: Tensor) -> None:
         if 1 in (key.shape[1], self.window) and not self._warned_of_single_key:
             self._warned_of_single_key = True
@@ -591,16 +596,12 @@ class LAN(keras.layers.Layer):
         """Return the mask of the output: the queries' padding mask if all time steps are returned."""
         if not self.return_sequences or previous_mask is None:
             return None
-        nested = isinstance(previous_mask, (tuple, list))
-        if not nested and isinstance(inputs, (tuple, list)) and len(inputs) > 2:
-            return None  # A single mask belongs to the keys, which are other steps than the queries.
-        mask = previous_mask[0] if nested else previous_mask
+        mask = call_inputs.query_mask(inputs, previous_mask)
         return [mask, None] if self.return_attention else mask
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape of the output, and of the weights if they are returned."""
-        shapes = [tuple(s) for s in input_shape] if _is_nested(input_shape) else [tuple(input_shape)]
-        query, key, *_ = _unpack(shapes)
+        query, key, *_ = call_inputs.unpack(call_inputs.shapes_of(input_shape))
         batch, length = query[:2]
         output = (batch, length, self.d_model) if self.return_sequences else (batch, self.d_model)
         return (output, (batch, self.num_heads, length, key[1])) if self.return_attention else output
@@ -645,24 +646,6 @@ def _check_positive(**values: float | None) -> None:
             raise ValueError(f"{name} must be positive. Received: {name}={value!r}")
 
 
-def _is_nested(shape: Any) -> bool:
-    return bool(shape) and isinstance(shape[0], (tuple, list))
-
-
-def _unpack(inputs: list[Any]) -> tuple[Any, Any, Any, Any]:
-    """Return query, key, value and time (or None) of the four ways to call the layer."""
-    if len(inputs) in (1, 2):
-        x, *t = inputs
-        return x, x, x, t[0] if t else None
-    if len(inputs) in (3, 4):
-        query, key, value, *t = inputs
-        return query, key, value, t[0] if t else None
-    raise ValueError(
-        "LAN takes x, (x, t), (query, key, value) or (query, key, value, t). "
-        f"Received: {len(inputs)} inputs, {[tuple(getattr(x, 'shape', x)) for x in inputs]}"
-    )
-
-
 def _float_fields(bundle: NamedTuple) -> dict[str, Tensor]:
     fields = {name: x for name, x in bundle._asdict().items() if x is not None}
     return {
@@ -670,28 +653,3 @@ def _float_fields(bundle: NamedTuple) -> dict[str, Tensor]:
         for name, x in fields.items()
         if keras.backend.is_float_dtype(keras.backend.standardize_dtype(x.dtype))
     }
-
-
-def _key_mask(inputs: list[Tensor], mask: Any) -> Tensor | None:
-    """Return the keys' padding mask from an explicit mask, one for each input, or those attached to them."""
-    if mask is None:
-        # Keras passes no masks on where a second tensor argument, such as attention_mask, is given.
-        mask = [getattr(x, "_keras_mask", None) for x in inputs]
-    if not isinstance(mask, (tuple, list)):
-        return mask
-    _, key, value, _ = _unpack(list(mask))
-    return key if value is key else masking.intersection(key, value)
-
-
-def _with_head_axis(attention_mask: Tensor) -> Tensor:
-    rank = len(attention_mask.shape)
-    if rank == 2:
-        return attention_mask[None, None]
-    if rank == 3:
-        return attention_mask[:, None]
-    if rank == 4:
-        return attention_mask
-    raise ValueError(
-        "attention_mask must have shape (T, S), (B, T, S) or (B, H, T, S). "
-        f"Received: shape {tuple(attention_mask.shape)}"
-    )

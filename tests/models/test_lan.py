@@ -492,6 +492,11 @@ def test_call_refuses(options, inputs, message):
         LAN(8, 2, **options)(inputs)
 
 
+def test_inspection_needs_weights():
+    with pytest.raises(ValueError, match="Build layer 'fresh' or call it once"):
+        LAN(8, 2, name="fresh").inspect(X)
+
+
 def test_attention_mask_of_one_axis_is_refused():
     with pytest.raises(ValueError, match=r"attention_mask must .* Received: shape \(10,\)"):
         LAN(8, 2)(X, attention_mask=np.ones(10, bool))

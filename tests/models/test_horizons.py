@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from models import horizon
+from models import horizons
 
 
 @pytest.mark.parametrize(
@@ -19,33 +19,33 @@ from models import horizon
     ],
 )
 def test_factors_are_per_sample_or_per_key(shape, arranged):
-    assert horizon.per_key(np.ones(shape), batch=3, keys=7).shape == arranged
+    assert horizons.per_key(np.ones(shape), batch=3, keys=7).shape == arranged
 
 
 def test_a_vector_that_fits_both_axes_is_per_sample():
-    assert horizon.per_key(np.ones(4), batch=4, keys=4).shape == (4, 1)
+    assert horizons.per_key(np.ones(4), batch=4, keys=4).shape == (4, 1)
 
 
 def test_a_vector_of_unknown_length_is_per_sample():
     t = keras.KerasTensor((None,))
-    assert horizon.per_key(t, batch=None, keys=7).shape == (None, 1)
+    assert horizons.per_key(t, batch=None, keys=7).shape == (None, 1)
 
 
 def test_time_of_other_ranks_is_refused():
     with pytest.raises(ValueError, match=r"Received: shape \(2, 3, 4\)"):
-        horizon.per_key(np.ones((2, 3, 4)), 2, 3)
+        horizons.per_key(np.ones((2, 3, 4)), 2, 3)
     with pytest.raises(ValueError, match=r"shape \(B, T\) or \(T,\).* Received: shape \(\)"):
-        horizon.per_step(np.float64(1.0))
+        horizons.per_step(np.float64(1.0))
 
 
 def test_shared_time_stamps_get_a_batch_axis():
-    assert horizon.per_step(np.ones(7)).shape == (1, 7)
-    assert horizon.per_step(np.ones((3, 7))).shape == (3, 7)
+    assert horizons.per_step(np.ones(7)).shape == (1, 7)
+    assert horizons.per_step(np.ones((3, 7))).shape == (3, 7)
 
 
 def test_elapsed_is_the_time_from_key_to_query():
     times = np.array([[0.0, 0.5, 2.0]])
-    seconds = ops.convert_to_numpy(horizon.elapsed(times, times, "float32"))
+    seconds = ops.convert_to_numpy(horizons.elapsed(times, times, "float32"))
     np.testing.assert_array_equal(seconds, [[[[0.0, 0.0, 0.0], [0.5, 0.0, 0.0], [2.0, 1.5, 0.0]]]])
 
 
@@ -54,7 +54,7 @@ def test_elapsed_keeps_its_digits_at_unix_times():
     # Multiples of 2^-20 s have exact differences, also at 1.7e9 s.
     times = np.cumsum(np.random.default_rng(0).integers(1, 2**18, size=(2, 50)), axis=1) / 2**20
     near, far = (
-        ops.convert_to_numpy(horizon.elapsed(ops.convert_to_tensor(t), ops.convert_to_tensor(t), "float32"))
+        ops.convert_to_numpy(horizons.elapsed(ops.convert_to_tensor(t), ops.convert_to_tensor(t), "float32"))
         for t in (times, times + 1.7e9)
     )
     np.testing.assert_array_equal(near, far)

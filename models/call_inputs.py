@@ -1,0 +1,90 @@
+"""The four ways to call the layer, and the masks that come with them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from models import masking
+
+Tensor = Any
+
+
+def as_list(inputs: Any) -> list[Any]:
+    """Return one input or several as a list."""
+    return list(inputs) if isinstance(inputs, (tuple, list)) else [inputs]
+
+
+def shapes_of(input_shape: Any) -> list[tuple[int | None, ...]]:
+    """Return the shape of one input or the shapes of several as a list."""
+    nested = bool(input_shape) and isinstance(input_shape[0], (tuple, list))
+    return [tuple(shape) for shape in input_shape] if nested else [tuple(input_shape)]
+
+
+def unpack(inputs: list[Any]) -> tuple[Any, Any, Any, Any]:
+    """Return query, key, value and time (None if absent) of the inputs, or of what belongs to each of them.
+
+    Args:
+        inputs: What belongs to `x`, `(x, t)`, `(query, key, value)` or `(query, key, value, t)`.
+
+    Returns:
+        Four entries.
+
+    Raises:
+        ValueError: If there are none or more than four.
+    """
+    if len(inputs) in (1, 2):
+        x, *t = inputs
+        return x, x, x, t[0] if t else None
+    if len(inputs) in (3, 4):
+        query, key, value, *t = inputs
+        return query, key, value, t[0] if t else None
+    raise ValueError(
+        "LAN takes x, (x, t), (query, key, value) or (query, key, value, t). "
+        f"Received: {len(inputs)} inputs, {[tuple(getattr(x, 'shape', x)) for x in inputs]}"
+    )
+
+
+def key_mask(inputs: list[Tensor], mask: Any) -> Tensor | None:
+    """Return the keys' padding mask.
+
+    Args:
+        inputs: The layer's inputs.
+        mask: The mask `(B, S)`, a list with one for each input, or None for those attached to the inputs.
+
+    Returns:
+        A mask `(B, S)`, or None if every key is valid.
+    """
+    if mask is None:
+        # Keras passes no masks on where a second tensor argument, such as attention_mask, is given.
+        mask = [getattr(x, "_keras_mask", None) for x in inputs]
+    if not isinstance(mask, (tuple, list)):
+        return mask
+    _, key, value, _ = unpack(list(mask))
+    return key if value is key else masking.intersection(key, value)
+
+
+def query_mask(inputs: Any, mask: Any) -> Tensor | None:
+    """Return the queries' padding mask, if there is one; arguments as of `key_mask`."""
+    if isinstance(mask, (tuple, list)):
+        return mask[0]
+    # A single mask belongs to the keys, which are the queries' steps only in self-attention.
+    return mask if len(as_list(inputs)) <= 2 else None
+
+
+def with_head_axis(attention_mask: Tensor) -> Tensor:
+    """Arrange an attention mask of shape `(T, S)`, `(B, T, S)` or `(B, H, T, S)` with all four axes.
+
+    Raises:
+        ValueError: If it has another number of axes.
+    """
+    rank = len(attention_mask.shape)
+    if rank == 2:
+        return attention_mask[None, None]
+    if rank == 3:
+        return attention_mask[:, None]
+    if rank == 4:
+        return attention_mask
+    raise ValueError(
+        "attention_mask must have shape (T, S), (B, T, S) or (B, H, T, S). "
+        f"Received: shape {tuple(attention_mask.shape)}"
+    )
