@@ -86,17 +86,14 @@ class SafetyLimits:
 
     def steering_bound(self, speed_mps: float) -> float:
         """Largest steering at a speed, from the lateral acceleration of a bicycle of this wheelbase."""
-        if speed_mps <= 0.0:
-            return 1.0
-        curvature_per_m = self.lateral_acceleration_max_mps2 / speed_mps**2
+        curvature_per_m = self.lateral_acceleration_max_mps2 / _sensible(speed_mps) ** 2
         angle_deg = math.degrees(math.atan(self.wheelbase_m * curvature_per_m))
         return min(1.0, angle_deg / self.steering_angle_max_deg)
 
     def steering_rate_bound_per_s(self, speed_mps: float) -> float:
         """Largest steering rate at a speed, from the lateral jerk of a bicycle of this wheelbase."""
-        if speed_mps <= 0.0:
-            return self.steering_rate_max_per_s
-        angle_rate_deg_per_s = math.degrees(self.lateral_jerk_max_mps3 * self.wheelbase_m / speed_mps**2)
+        angle_rate_rad_per_s = self.lateral_jerk_max_mps3 * self.wheelbase_m / _sensible(speed_mps) ** 2
+        angle_rate_deg_per_s = math.degrees(angle_rate_rad_per_s)
         return min(self.steering_rate_max_per_s, angle_rate_deg_per_s / self.steering_angle_max_deg)
 
 
@@ -213,15 +210,18 @@ def advance(memory: Memory, event: Event, limits: SafetyLimits) -> tuple[Memory,
             if memory.state in (State.STOPPING, State.FAULT):
                 return memory, None
             return _enter(memory, State.STOPPING, event.reason)
-        case ResumeOrder():
-            if memory.state not in (State.STOPPING, State.FAULT):
-                return memory, None
-            return _enter(replace(memory, failed=False), State.READY, event.reason)
+    if memory.state not in (State.STOPPING, State.FAULT):
+        return memory, None
+    return _enter(replace(memory, failed=False), State.READY, event.reason)
+
+
+_STEP_MIN_S = 1e-6
 
 
 def _frame(memory: Memory, frame: Frame, limits: SafetyLimits) -> tuple[Memory, Transition | None]:
-    step_s = _step_s(memory, frame)
     sensed = _sense(memory, frame)
+    just_told = memory.steering_unknown and not sensed.steering_unknown
+    step_s = 0.0 if just_told else _step_s(memory, frame)
     settled, transition = _settle_state(replace(sensed, state_s=sensed.state_s + step_s), frame, limits)
     wanted = _wanted(settled, frame, limits)
     return _limited(settled, wanted, min(step_s, limits.step_max_s), limits), transition
@@ -321,19 +321,17 @@ def _steer(
 ) -> tuple[float, float]:
     """Returns the steering one step closer to the wanted one, and the rate at which it moved.
 
-    The rate is the fastest from which the ramp still comes to rest at the wanted steering, so that it does
-    not overshoot. An unknown speed counts as the highest.
+    An unknown speed counts as the highest.
     """
     steering = memory.command.steering
-    if step_s == 0.0:
+    if step_s < _STEP_MIN_S:
         return steering, memory.steering_rate_per_s
     speed_mps = limits.speed_max_mps if speed_mps is None else speed_mps
     rate_max_per_s = limits.steering_rate_bound_per_s(speed_mps)
     ramp_per_s2 = rate_max_per_s / limits.steering_ramp_s
     distance = _clamped(wanted, limits.steering_bound(speed_mps)) - steering
-    approach_per_s = min(math.sqrt(2.0 * ramp_per_s2 * abs(distance)), abs(distance) / step_s)
-    rate_per_s = math.copysign(approach_per_s, distance)
     change_max_per_s = ramp_per_s2 * step_s
+    rate_per_s = math.copysign(_braking_rate_per_s(abs(distance), change_max_per_s, step_s), distance)
     rate_per_s = memory.steering_rate_per_s + _clamped(
         rate_per_s - memory.steering_rate_per_s, change_max_per_s
     )
@@ -341,11 +339,26 @@ def _steer(
     return moved, (moved - steering) / step_s
 
 
+def _braking_rate_per_s(distance: float, change_max_per_s: float, step_s: float) -> float:
+    """Returns the fastest rate that still comes to rest at a distance, if each step takes away the change.
+
+    With k = rate / change and n whole steps in k, the way to rest is (n + 1)(k - n / 2) changes times steps.
+    """
+    steps = distance / (change_max_per_s * step_s)
+    whole = math.floor((math.sqrt(1.0 + 8.0 * steps) - 1.0) / 2.0)
+    return change_max_per_s * (steps / (whole + 1) + whole / 2)
+
+
 def _enter(memory: Memory, state: State, reason: str) -> tuple[Memory, Transition | None]:
     """Returns the memory in another state, and the transition unless it is in that state already."""
     if memory.state is state:
         return memory, None
     return replace(memory, state=state, state_s=0.0), Transition(memory.state, state, reason)
+
+
+def _sensible(speed_mps: float) -> float:
+    """Returns the speed within the range in which its square can be divided by."""
+    return min(max(speed_mps, 0.1), 1000.0)
 
 
 def _coasting(command: Command) -> Command:

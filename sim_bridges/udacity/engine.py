@@ -70,6 +70,8 @@ class EngineRules:
         return eio_sid in self._implicit
 
     def _on_message(self, eio_sid: str, data: object) -> None:
+        if not self._is_open(eio_sid):
+            return
         now_s = time.monotonic()
         rate = self._rates.get(eio_sid)
         if rate is None:
@@ -84,6 +86,11 @@ class EngineRules:
             self._message(eio_sid, data)
         except Exception:
             self._on_unreadable(eio_sid, data)
+
+    def _is_open(self, eio_sid: str) -> bool:
+        """Says whether a session is open; a client that was hung up on may have messages under way."""
+        engine_socket = self._sio.eio.sockets.get(eio_sid)
+        return engine_socket is not None and not engine_socket.closed
 
     def _on_unreadable(self, eio_sid: str, data: object) -> None:
         """A message that the parser refuses; if it meant to be telemetry, its chain still needs a reply."""

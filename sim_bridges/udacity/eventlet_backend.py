@@ -41,6 +41,7 @@ class LowLatencySocket(GreenSocket):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.close = self._close_both_ways
         self._ahead = b""
         self._position = 0
         self._allowance_bytes = float(_BYTES_PER_S_MAX)
@@ -62,6 +63,12 @@ class LowLatencySocket(GreenSocket):
         chunk = self._ahead[self._position : self._position + bufsize]
         self._position += len(chunk)
         return chunk
+
+    def _close_both_ways(self) -> None:
+        """Closes the connection for good; the files of the web server keep its descriptor for a while."""
+        with contextlib.suppress(OSError):
+            self.fd.shutdown(socket.SHUT_RDWR)
+        self.fd.close()
 
     def _acknowledge(self) -> None:
         """Arms TCP_QUICKACK again: the kernel disarms it by itself."""

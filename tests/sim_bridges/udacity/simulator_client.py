@@ -148,6 +148,7 @@ class SimulatorClient:
         self._sent_s: list[float] = []
         self._last_frame_s = time.monotonic()
         self._buffer = b""
+        self._sending = threading.Lock()
         self._stopping = threading.Event()
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -193,8 +194,9 @@ class SimulatorClient:
 
     def send_text(self, text: str) -> None:
         """Sends one websocket message in masked fragments, each by a call of its own."""
-        for fragment in fragments(text.encode()):
-            self.socket.sendall(fragment)
+        with self._sending:
+            for fragment in fragments(text.encode()):
+                self.socket.sendall(fragment)
 
     def emit_telemetry(self) -> None:
         """Sends what the simulator sends for each reply."""

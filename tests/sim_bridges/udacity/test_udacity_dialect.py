@@ -1,6 +1,7 @@
 """Telemetry and camera frames from senders that are not trusted."""
 
 import base64
+import contextlib
 
 import cv2
 import numpy as np
@@ -119,10 +120,8 @@ def test_reads_the_size_past_other_segments_and_fill_bytes():
 
 @given(st.binary(max_size=300))
 def test_any_bytes_are_refused_or_decoded(tail):
-    try:
+    with contextlib.suppress(BrokenFrameError):
         assert decode_frame(b"\xff\xd8" + tail + b"\xff\xd9").ndim == 3
-    except BrokenFrameError:
-        pass
 
 
 @given(st.data())
@@ -130,7 +129,5 @@ def test_a_damaged_frame_is_refused_or_decoded(data):
     jpeg = bytearray(noisy_road())
     for _ in range(data.draw(st.integers(1, 20))):
         jpeg[data.draw(st.integers(2, len(jpeg) - 3))] = data.draw(st.integers(0, 255))
-    try:
+    with contextlib.suppress(BrokenFrameError):
         assert decode_frame(bytes(jpeg)).ndim == 3
-    except BrokenFrameError:
-        pass

@@ -1,5 +1,6 @@
 """Numbers in the cultures of the simulator's machines."""
 
+import contextlib
 import math
 
 import pytest
@@ -112,18 +113,14 @@ def test_a_simulator_of_any_culture_reads_what_we_write(number, culture: Culture
 
 @given(st.text(max_size=80))
 def test_any_text_is_read_or_refused(text):
-    try:
+    with contextlib.suppress(NotANumberError):
         assert math.isfinite(read_number(text))
-    except NotANumberError:
-        pass
 
 
 @given(st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.lists(st.integers()), st.binary()))
 def test_any_json_value_is_read_or_refused(value):
-    try:
+    with contextlib.suppress(NotANumberError):
         assert math.isfinite(read_number(value))
-    except NotANumberError:
-        pass
 
 
 def test_a_german_simulator_misreads_a_plain_decimal_point():

@@ -1,0 +1,426 @@
+"""The running service and the simulator's dialect, over real sockets."""
+
+import base64
+import itertools
+import json
+import math
+import socket
+import threading
+import time
+
+import numpy as np
+import pytest
+import socketio
+from running_server import BrightnessPolicy, eventually, recorded_images, serving, transcript
+from simulator_client import CULTURES, DE_DE, EN_US, Culture, SimulatorClient, jpeg_of, noisy_road
+
+from controller.interface import Command
+from controller.safety import SafetyLimits
+from models.errors import UserError
+from sim_bridges.udacity.numbers import read_number
+
+
+def telemetries_of(name: str) -> list[object]:
+    """The payloads of a transcript's telemetries, in order."""
+    texts = [str(entry["text"]) for entry in transcript(name) if entry["dir"] == "client->server"]
+    return [json.loads(text[2:])[1] for text in texts if text.startswith('42["telemetry"')]
+
+
+class Replay:
+    """Sends a transcript's payloads, one for each reply as the simulator did."""
+
+    def __init__(self, payloads: list[object]) -> None:
+        self.left = list(payloads)
+
+    def __call__(self, _payload: object) -> object:
+        return self.left.pop(0) if len(self.left) > 1 else self.left[0]
+
+
+@pytest.fixture(scope="module")
+def server():
+    with serving() as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("name", "culture"), [("en-US", EN_US), ("de-DE", DE_DE), ("manual", EN_US), ("reconnect", EN_US)]
+)
+def test_a_transcript_is_one_chain_with_one_reply_a_telemetry(server, name, culture: Culture):
+    payloads = telemetries_of(name)
+    client = SimulatorClient(server.port, culture, frame_s=0.002, payload=Replay(payloads))
+    with client:
+        assert client.wait_for_replies(len(payloads))
+        assert server.wait_for_vehicles(1)
+    tally = client.tally
+    assert tally.telemetries - tally.replies in (1, 2)
+    assert tally.ended_chains == 0
+    assert not tally.closed
+    nulls = sum(payload is None for payload in payloads)
+    assert (tally.manuals > 0) == (nulls > 0)
+    assert abs(tally.manuals - nulls) <= 1
+    assert all(abs(steering) <= 1 and abs(throttle) <= 1 for steering, throttle in tally.steers)
+    assert max(throttle for _, throttle in tally.steers) > 0.1
+    assert server.wait_for_vehicles(0)
+
+
+def test_the_reconnect_of_a_transcript_begins_a_new_chain(server):
+    half = len(telemetries_of("reconnect")) // 2
+    payloads = telemetries_of("reconnect")
+    first = SimulatorClient(server.port, frame_s=0.002, payload=Replay(payloads[:half])).start()
+    assert first.wait_for_replies(20)
+    first.vanish()
+    with SimulatorClient(server.port, frame_s=0.002, payload=Replay(payloads[half:])) as second:
+        assert second.wait_for_replies(20)
+        assert server.wait_for_vehicles(1)
+    assert second.tally.telemetries - second.tally.replies in (1, 2)
+
+
+@pytest.mark.parametrize("culture", CULTURES, ids=lambda culture: culture.name)
+def test_a_simulator_of_any_culture_is_driven(server, culture: Culture):
+    bright_right = np.zeros((160, 320, 3), np.uint8)
+    bright_right[:, 160:] = 60
+
+    image = base64.b64encode(jpeg_of(bright_right)).decode()
+    with SimulatorClient(server.port, culture, [image], frame_s=0.005) as client:
+        assert client.wait_for_replies(40)
+    assert client.tally.ended_chains == 0
+    assert client.car.steering == pytest.approx(60 / 255, abs=0.02)
+    assert client.car.throttle > 0
+
+
+def test_connect_commands_nothing(server):
+    client = SimulatorClient(server.port)
+    client.send_text('42["nothing",{}]')
+    time.sleep(0.5)
+    assert b"steer" not in client.socket.recv(65536)
+    client.stop()
+
+
+def test_the_second_start_telemetry_is_folded_also_when_it_comes_late(server):
+    with SimulatorClient(server.port, frame_s=0.3) as client:
+        assert client.wait_for_replies(4)
+        assert client.tally.telemetries - client.tally.replies in (1, 2)
+
+
+def test_a_reply_goes_to_its_own_simulator_only(server):
+    with (
+        SimulatorClient(server.port, frame_s=0.01) as one,
+        SimulatorClient(server.port, frame_s=0.01) as other,
+    ):
+        assert one.wait_for_replies(30)
+        assert other.wait_for_replies(30)
+        one.stuck = other.stuck = True
+        time.sleep(0.3)
+        for client in (one, other):
+            assert client.tally.telemetries - client.tally.replies in (0, 1)
+
+
+def test_a_simulator_and_a_modern_client_are_served_side_by_side(server):
+    steers: list[dict[str, str]] = []
+    modern = socketio.Client()
+
+    @modern.on("steer")
+    def on_steer(payload):
+        steers.append(payload)
+
+    modern.connect(f"http://127.0.0.1:{server.port}")
+    with SimulatorClient(server.port) as simulator:
+        telemetry = {"steering_angle": 0.0, "throttle": 0.0, "speed": 1.5, "image": recorded_or_noisy()}
+        for count in range(1, 6):
+            modern.emit("telemetry", telemetry)
+            assert eventually(lambda count=count: len(steers) == count)
+        assert simulator.wait_for_replies(20)
+        assert server.wait_for_vehicles(2)
+    modern.disconnect()
+    assert len(steers) == 5
+    assert server.wait_for_vehicles(0)
+
+
+def recorded_or_noisy() -> str:
+
+    return base64.b64encode(noisy_road(3)).decode()
+
+
+BROKEN = {
+    "null image": lambda body: body | {"image": None},
+    "no image": lambda body: {key: value for key, value in body.items() if key != "image"},
+    "truncated base64": lambda body: body | {"image": body["image"][:1001]},
+    "truncated jpeg": lambda body: body | {"image": body["image"][:2000]},
+    "not a jpeg": lambda body: body | {"image": "AAAA"},
+    "NaN speed": lambda body: body | {"speed": "NaN"},
+    "huge speed": lambda body: body | {"speed": "1e300"},
+    "empty steering": lambda body: body | {"steering_angle": ""},
+    "a list": lambda _body: [1, 2, 3],
+    "a text": lambda _body: "hello",
+    "a number": lambda _body: 7,
+    "empty": lambda _body: {},
+    "a speed table": lambda body: body | {"speed": {"mph": 3}},
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_whatever_is_broken_gets_exactly_one_safe_reply(server, kind):
+    with SimulatorClient(server.port, payload=BROKEN[kind], frame_s=0.005) as client:
+        assert client.wait_for_replies(30)
+        assert all(throttle <= 0 for _, throttle in client.tally.steers)
+        assert client.tally.telemetries - client.tally.replies in (1, 2)
+        assert client.tally.ended_chains == 0
+
+
+def test_telemetry_that_is_no_json_gets_a_reply(server):
+    with SimulatorClient(server.port, frame_s=0.01) as client:
+        assert client.wait_for_replies(5)
+        client.stuck = True
+        assert eventually(lambda: not client.wait_for(lambda c: c.tally.replies > c.tally.telemetries, 0.1))
+        time.sleep(0.2)
+        before = client.tally.replies
+        client._due.clear()
+        client.send_text('42["telemetry",{"steering_angle":"0.0')
+        assert client.wait_for_replies(before + 1)
+
+
+def test_messages_that_mean_nothing_are_survived(server):
+    with SimulatorClient(server.port, frame_s=0.01) as client:
+        assert client.wait_for_replies(3)
+        for text in (
+            "4",
+            "42",
+            "42[]",
+            '42["unknown"]',
+            "4nonsense",
+            "43[1]",
+            "45-[",
+            '42/other,["telemetry",{}]',
+        ):
+            client.send_text(text)
+        replies = client.tally.replies
+        assert client.wait_for_replies(replies + 20)
+
+
+def test_a_stalled_chain_is_restarted_with_manual_after_a_second(server):
+    with SimulatorClient(server.port, frame_s=0.01) as client:
+        assert client.wait_for_replies(10)
+        client.swallow_next = 1
+        stalled_s = time.monotonic()
+        assert client.wait_for(lambda c: c.tally.manuals == 1)
+        assert time.monotonic() - stalled_s > 0.9
+        replies = client.tally.replies
+        assert client.wait_for_replies(replies + 20)
+        assert client.tally.manuals == 1
+
+
+def test_a_simulator_that_was_paused_has_one_chain_afterwards(server):
+    with SimulatorClient(server.port, frame_s=0.01) as client:
+        assert client.wait_for_replies(10)
+        client.stuck = True
+        assert client.wait_for(lambda c: c.tally.manuals == 2)
+        client.stuck = False
+        replies = client.tally.replies
+        assert client.wait_for_replies(replies + 50)
+        client.stuck = True
+        time.sleep(0.3)
+        assert len(client._due) == 1
+
+
+def test_the_human_takes_over_and_hands_back_without_a_jump(server):
+    with SimulatorClient(server.port, frame_s=0.01) as client:
+        assert client.wait_for_replies(20)
+        client.human = True
+        assert client.wait_for(lambda c: c.tally.manuals >= 5)
+        assert [vehicle["state"] for vehicle in server.vehicles()] == ["manual"]
+        client.car.steering = -0.8
+        steers = len(client.tally.steers)
+        client.human = False
+        assert client.wait_for(lambda c: len(c.tally.steers) >= steers + 30)
+    path = [steering for steering, _ in client.tally.steers[steers:]]
+    assert path[0] == pytest.approx(-0.8, abs=1e-3)
+    assert all(abs(b - a) <= 4.0 * SafetyLimits().step_max_s + 1e-6 for a, b in itertools.pairwise(path))
+    assert path[-1] > -0.1
+
+
+class FailingPolicy(BrightnessPolicy):
+    """Raises for a dark image."""
+
+    def act(self, observation):
+        if observation.image.max() < 10 and observation.speed_mps != 0.0:
+            raise RuntimeError("too dark")
+        return super().act(observation)
+
+
+class SleepyPolicy(BrightnessPolicy):
+    """Sleeps for two seconds once it has driven for a while."""
+
+    def __init__(self) -> None:
+        self.acts = 0
+
+    def act(self, observation):
+        self.acts += 1
+        if self.acts == 20:
+            time.sleep(2.0)
+        return super().act(observation)
+
+
+class NanPolicy(BrightnessPolicy):
+    def act(self, _observation):
+        return Command(math.nan, math.nan, math.nan)
+
+
+def test_a_policy_that_raises_ends_in_a_standstill_and_a_latched_fault():
+
+    dark = base64.b64encode(jpeg_of(np.zeros((160, 320, 3), np.uint8))).decode()
+    limits = SafetyLimits(degraded_max_s=0.3)
+    with (
+        serving(FailingPolicy, limits=limits) as server,
+        SimulatorClient(server.port, frame_s=0.01) as client,
+    ):
+        client.car.speed_mph = 12.0
+        assert client.wait_for_replies(20)
+        client._images = [dark]
+        assert eventually(lambda: server.vehicles()[0]["state"] == "stopping")
+        assert client.wait_for(lambda c: c.car.speed_mph < 5.5)
+        client.car.speed_mph = 0.0
+        assert eventually(lambda: server.vehicles()[0]["state"] == "fault")
+        client._images = [recorded_or_noisy()]
+        time.sleep(0.2)
+        assert server.vehicles()[0]["state"] == "fault"
+        assert client.car.throttle == 0.0
+        assert client.car.speed_mph >= 0.0
+        assert server.request("POST", "/resume")[0] == 204
+        assert eventually(lambda: server.vehicles()[0]["state"] == "driving")
+
+
+def test_a_policy_that_sleeps_hurts_no_other_vehicle_and_ends_no_chain():
+    sleepers = iter([BrightnessPolicy(), SleepyPolicy(), BrightnessPolicy()])
+    with serving(lambda: next(sleepers), deadline_s=0.25) as server:
+        with SimulatorClient(server.port, frame_s=0.02) as sleepy:
+            assert sleepy.wait_for_replies(1)
+            with SimulatorClient(server.port, frame_s=0.02) as other:
+                assert sleepy.wait_for(lambda c: max(c.tally.round_trips_s, default=0) > 0.2)
+                before = other.tally.replies
+                assert other.wait_for_replies(before + 20)
+                before = sleepy.tally.replies
+                assert sleepy.wait_for_replies(before + 50)
+            assert max(sleepy.tally.round_trips_s) < 1.9
+            assert sleepy.tally.manuals == 0
+        assert server.metric("liquid_drive_failures_total") >= 1
+
+
+def test_a_policy_without_finite_numbers_never_reaches_the_wire():
+    with serving(NanPolicy) as server, SimulatorClient(server.port, frame_s=0.01) as client:
+        assert client.wait_for_replies(30)
+        assert client.tally.ended_chains == 0
+        assert all(throttle <= 0 for _, throttle in client.tally.steers)
+
+
+def test_going_down_stops_the_car_first():
+    with serving(stop_wait_s=30.0) as server:
+        client = SimulatorClient(server.port, frame_s=0.01).start()
+        client.car.speed_mph = 20.0
+        assert client.wait_for_replies(30)
+        stopper = threading.Thread(target=server.stop)
+        stopper.start()
+        assert client.wait_for(lambda c: c.car.speed_mph <= 5.7)
+        assert client.tally.steers[-1][1] <= 0.0
+        assert server.get("/readyz")[0] == 503
+        client.car.speed_mph = 0.0
+        stopper.join(60)
+        assert not stopper.is_alive()
+        assert client.wait_for(lambda c: c.tally.closed)
+        assert client.tally.steers[-1] == (pytest.approx(0.0, abs=0.01), 0.0)
+        server.stop = lambda: None
+
+
+def test_going_down_waits_only_so_long_for_a_car_that_does_not_stop():
+    with serving(stop_wait_s=0.5) as server:
+        with SimulatorClient(server.port, payload=lambda body: body | {"speed": "20.0000"}) as client:
+            assert client.wait_for_replies(5)
+            server.stop(timeout_s=30)
+            server.stop = lambda: None
+        assert client.tally.steers[-1][1] < 0.0
+
+
+def test_a_client_that_resets_the_connection_is_forgotten_at_once(server):
+    with SimulatorClient(server.port) as client:
+        assert client.wait_for_replies(3)
+        assert server.wait_for_vehicles(1)
+        client.vanish()
+    assert server.wait_for_vehicles(0, timeout_s=5)
+
+
+@pytest.mark.slow
+def test_a_client_that_vanishes_without_a_word_is_forgotten(server):
+    """It neither answers pings nor closes, as after a pulled cable."""
+    client = SimulatorClient(server.port).start()
+    assert client.wait_for_replies(3)
+    client._stopping.set()
+    client._thread.join()
+    silent_s = time.monotonic()
+    assert server.wait_for_vehicles(0, timeout_s=20)
+    assert time.monotonic() - silent_s < 10
+    client.socket.close()
+
+
+def send_until_refused(client: SimulatorClient, text: str) -> None:
+    deadline_s = time.monotonic() + 60
+    while time.monotonic() < deadline_s:
+        client.send_text(text)
+
+
+def test_a_message_that_is_too_large_closes_the_connection_only(server):
+    with SimulatorClient(server.port) as healthy:
+        with SimulatorClient(server.port) as large:
+            assert large.wait_for_replies(2)
+            with pytest.raises(ConnectionError):
+                send_until_refused(large, '42["telemetry",{"image":"' + "A" * 10_000_000)
+        before = healthy.tally.replies
+        assert healthy.wait_for_replies(before + 10)
+    assert server.wait_for_vehicles(0)
+
+
+def test_a_client_that_floods_is_hung_up_on(server):
+    client = SimulatorClient(server.port)
+    with pytest.raises(ConnectionError):
+        send_until_refused(client, '42["x"]')
+    client.socket.close()
+    assert server.metric("liquid_drive_refused_total") >= 1
+
+
+def test_only_so_many_clients_are_admitted():
+    with serving(clients_max=2) as server:
+        with SimulatorClient(server.port) as one, SimulatorClient(server.port) as two:
+            assert one.wait_for_replies(1)
+            assert two.wait_for_replies(1)
+            with pytest.raises(ConnectionError, match="503"):
+                SimulatorClient(server.port)
+        assert server.wait_for_vehicles(0)
+        with SimulatorClient(server.port) as next_one:
+            assert next_one.wait_for_replies(1)
+
+
+def test_a_port_that_is_taken_is_the_users_to_mend(server):
+    from controller.access import access_rules
+    from controller.longitudinal import CruiseSettings
+    from controller.session import SessionSettings
+    from sim_bridges.udacity.server import ServerSettings, UdacityServer
+
+    settings = ServerSettings(
+        "127.0.0.1",
+        server.port,
+        access_rules("127.0.0.1", [], None),
+        SessionSettings(SafetyLimits(), CruiseSettings(5.0)),
+    )
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", server.port)) == 0
+    with pytest.raises(UserError, match=f"port {server.port}"):
+        UdacityServer(BrightnessPolicy, settings).run()
+
+
+def test_every_reply_is_readable_in_every_culture(server):
+    with SimulatorClient(server.port, images=recorded_images("en-US")[:40], frame_s=0.005) as client:
+        assert client.wait_for_replies(60)
+    texts = [json.loads(text[2:])[1] for text in client.tally.texts if text.startswith('42["steer"')]
+    for payload in texts:
+        assert set(payload) == {"steering_angle", "throttle"}
+        for text in payload.values():
+            assert isinstance(text, str)
+            assert all(culture.read(text) == pytest.approx(read_number(text)) for culture in CULTURES)
