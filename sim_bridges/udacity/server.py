@@ -66,19 +66,20 @@ class UdacityServer:
     """Serves simulators until it is told to go down.
 
     Args:
-        policies: Makes the policy of a vehicle.
+        load_policies: Loads the weights once and returns a function that makes the policy of a vehicle. It
+            is called after the port was taken, since it takes seconds.
         settings: How to serve.
 
     Raises:
-        UserError: The port cannot be had.
+        UserError: The port cannot be had, or the weights cannot be used.
     """
 
-    def __init__(self, policies: Callable[[], Policy], settings: ServerSettings) -> None:
-        self._policies = policies
+    def __init__(self, load_policies: Callable[[], Callable[[], Policy]], settings: ServerSettings) -> None:
         self._settings = settings
         self._backend = EventletBackend(settings.host, settings.port)
+        self._policies = load_policies()
         self.service = ControllerService(
-            policies, settings.session, self._backend.post, settings.record_to, settings.clients_max
+            self._policies, settings.session, self._backend.post, settings.record_to, settings.clients_max
         )
         self._sio = socketio.Server(
             async_mode=self._backend.ASYNC_MODE,

@@ -73,7 +73,7 @@ class RunningServer:
 
     def _run(self) -> None:
         try:
-            self.server = UdacityServer(self._policies, self._settings)
+            self.server = UdacityServer(lambda: self._policies, self._settings)
             self.port = self.server.port
             self.server.run(self._started.set)
         except BaseException as error:

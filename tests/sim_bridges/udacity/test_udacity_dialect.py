@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from simulator_client import noisy_road
 
 from controller.interface import Command
 from sim_bridges.udacity.camera import BrokenFrameError, claimed_size, decode_frame, read_jpeg
 from sim_bridges.udacity.dialect import read_telemetry, write_command
+from tests.sim_bridges.udacity.simulator_client import noisy_road
 
 GOOD = {"steering_angle": "2.5000", "throttle": "0.2000", "speed": "10.0000", "image": "x"}
 

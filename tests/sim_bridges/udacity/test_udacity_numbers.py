@@ -6,9 +6,9 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from simulator_client import CULTURES, Culture
 
 from sim_bridges.udacity.numbers import NotANumberError, read_number, write_number
+from tests.sim_bridges.udacity.simulator_client import CULTURES, Culture
 
 cultures = st.sampled_from(CULTURES)
 

@@ -11,13 +11,27 @@ import time
 import numpy as np
 import pytest
 import socketio
-from running_server import BrightnessPolicy, eventually, recorded_images, serving, transcript
-from simulator_client import CULTURES, DE_DE, EN_US, Culture, SimulatorClient, jpeg_of, noisy_road
 
 from controller.interface import Command
 from controller.safety import SafetyLimits
 from models.errors import UserError
 from sim_bridges.udacity.numbers import read_number
+from tests.sim_bridges.udacity.running_server import (
+    BrightnessPolicy,
+    eventually,
+    recorded_images,
+    serving,
+    transcript,
+)
+from tests.sim_bridges.udacity.simulator_client import (
+    CULTURES,
+    DE_DE,
+    EN_US,
+    Culture,
+    SimulatorClient,
+    jpeg_of,
+    noisy_road,
+)
 
 
 def telemetries_of(name: str) -> list[object]:
@@ -412,7 +426,7 @@ def test_a_port_that_is_taken_is_the_users_to_mend(server):
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", server.port)) == 0
     with pytest.raises(UserError, match=f"port {server.port}"):
-        UdacityServer(BrightnessPolicy, settings).run()
+        UdacityServer(lambda: BrightnessPolicy, settings).run()
 
 
 def test_every_reply_is_readable_in_every_culture(server):

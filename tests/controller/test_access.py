@@ -1,0 +1,60 @@
+"""Who may talk to the service."""
+
+import pytest
+
+from controller.access import access_rules
+from models.errors import UserError
+
+LAN = access_rules("0.0.0.0", ["192.168.1.0/24", "fd00::/8", "10.0.0.7"], "secret")  # noqa: S104
+LOCAL = access_rules("127.0.0.1", [], None)
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1", "127.3.2.1", "::1", "192.168.1.77", "fd00::1", "10.0.0.7", "::ffff:192.168.1.7"]
+)
+def test_admits_simulators_of_this_machine_and_of_the_networks(address):
+    assert LAN.admits_simulator(address)
+
+
+@pytest.mark.parametrize("address", ["192.168.2.1", "10.0.0.8", "8.8.8.8", "fe80::1", "", "nonsense"])
+def test_admits_no_other_simulators(address):
+    assert not LAN.admits_simulator(address)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:4567", "localhost:4567", "LOCALHOST", "[::1]:4567", "[::1]"])
+def test_a_local_service_goes_by_local_names(host):
+    assert LOCAL.admits_name(host)
+
+
+@pytest.mark.parametrize("host", ["evil.example:4567", "127.0.0.1.evil.example", "", "192.168.1.5:4567"])
+def test_a_local_service_goes_by_no_other_name(host):
+    assert not LOCAL.admits_name(host)
+    assert LAN.admits_name(host)
+
+
+def test_the_token_opens_the_web_routes():
+    assert LAN.admits_operator("Bearer secret")
+    for wrong in ("", "secret", "Bearer", "Bearer Secret", "Bearer secret ", "bearer s\u00e9cret"):
+        assert not LAN.admits_operator(wrong)
+    assert LOCAL.admits_operator("")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.0.0.9"])
+def test_a_loopback_address_needs_no_networks(host):
+    assert access_rules(host, [], None).admits_simulator("127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("host", "allow", "token", "sentence"),
+    [
+        ("0.0.0.0", [], "secret", "--allow 192.168.1.0/24"),  # noqa: S104
+        ("192.168.1.5", [], "secret", "--allow"),
+        ("0.0.0.0", ["10.0.0.0/8"], None, "LIQUID_DRIVE_TOKEN"),  # noqa: S104
+        ("0.0.0.0", ["10.0.0.0/8"], "", "LIQUID_DRIVE_TOKEN"),  # noqa: S104
+        ("127.0.0.1", ["10.0.0.0/99"], None, "is no network"),
+        ("driver.example", [], None, "--allow"),
+    ],
+)
+def test_what_is_missing_is_said_in_a_sentence(host, allow, token, sentence):
+    with pytest.raises(UserError, match=sentence):
+        access_rules(host, allow, token)
