@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from models import masking
 
 Tensor = Any
 
 
 def as_list(inputs: Any) -> list[Any]:
-    """Return one input or several as a list."""
-    return list(inputs) if isinstance(inputs, (tuple, list)) else [inputs]
+    """Return one input or several as a list of tensors and arrays; numbers become arrays."""
+    inputs = inputs if isinstance(inputs, (tuple, list)) else [inputs]
+    return [x if hasattr(x, "shape") else np.asarray(x) for x in inputs]
 
 
 def shapes_of(input_shape: Any) -> list[tuple[int | None, ...]]:
@@ -68,7 +71,8 @@ def query_mask(inputs: Any, mask: Any) -> Tensor | None:
     if isinstance(mask, (tuple, list)):
         return mask[0]
     # A single mask belongs to the keys, which are the queries' steps only in self-attention.
-    return mask if len(as_list(inputs)) <= 2 else None
+    attends_itself = not isinstance(inputs, (tuple, list)) or len(inputs) <= 2
+    return mask if attends_itself else None
 
 
 def with_head_axis(attention_mask: Tensor) -> Tensor:

@@ -74,4 +74,4 @@ def elapsed(query_times: Tensor, key_times: Tensor, dtype: str) -> Tensor:
         `(B, 1, T, S)` in seconds, with an axis for the heads.
     """
     seconds = query_times[:, None, :, None] - key_times[:, None, None, :]
-    return ops.cast(ops.maximum(seconds, ops.zeros_like(seconds)), dtype)
+    return ops.maximum(ops.cast(seconds, dtype), 0.0)

@@ -11,7 +11,6 @@ import warnings
 from typing import Any, NamedTuple
 
 import keras
-import numpy as np
 from keras import ops
 
 from models import call_inputs, chunking, gates, horizons, masking, solvers, streaming
@@ -274,7 +273,7 @@ class LAN(keras.layers.Layer):
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """Apply the layer, see the class; Python numbers are welcome as time."""
         if isinstance(inputs, (tuple, list)):
-            inputs = [x if hasattr(x, "shape") else np.asarray(x) for x in inputs]
+            inputs = call_inputs.as_list(inputs)
         return super().__call__(inputs, *args, **kwargs)
 
     def call(
@@ -437,13 +436,13 @@ class LAN(keras.layers.Layer):
     def _times(self, t: Tensor | None, query: Tensor, key: Tensor) -> tuple[Tensor | None, Tensor]:
         """Return the time stamps of the queries, if they matter, and those (or the factors) of the keys."""
         if not self._reads_elapsed_time:
-            t = ops.ones(()) if t is None else ops.convert_to_tensor(t)
+            t = ops.ones(()) if t is None else t
             return None, ops.cast(horizons.per_key(t, key.shape[0], key.shape[1]), self._gate_dtype)
         if t is None:
             raise ValueError(
                 "horizon='elapsed' needs time stamps, (x, t) or (query, key, value, t). Received: no t"
             )
-        times = horizons.per_step(ops.convert_to_tensor(t))
+        times = horizons.per_step(t)
         lengths = {x.shape[1] for x in (query, key, times)} - {None}
         if len(lengths) > 1:
             raise ValueError(

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SUITE = [f"tests/models/test_{name}.py" for name in ("solvers", "gates", "lan", "streaming")]
-PART = "precision or equals or equal or masked or step or chunks"
+PART = "pairwise or float32_precision or age or masked or steps_equal or add_up"
 
 
 @pytest.mark.slow

@@ -355,6 +355,7 @@ def test_query_without_keys_attends_nothing(options):
     assert np.isfinite(numpy(output)).all()
 
 
+@pytest.mark.skipif(keras.backend.backend() == "numpy", reason="NumPy arrays carry no masks")
 def test_keras_masks_reach_the_keys_and_pass_on():
     x = X.copy()
     x[:, :3] = 0
@@ -370,6 +371,7 @@ def test_keras_masks_reach_the_keys_and_pass_on():
     assert getattr(last(masked), "_keras_mask", None) is None
 
 
+@pytest.mark.skipif(keras.backend.backend() == "numpy", reason="NumPy arrays carry no masks")
 def test_keras_masks_count_beside_an_attention_mask():
     x = X.copy()
     x[:, :3] = 0
@@ -490,6 +492,13 @@ def test_constructor_refuses(options, message):
 def test_call_refuses(options, inputs, message):
     with pytest.raises(ValueError, match=message):
         LAN(8, 2, **options)(inputs)
+
+
+def test_inspection_takes_arrays_and_numbers():
+    layer = built(8, 2)
+    np.testing.assert_array_equal(
+        layer.inspect((X, 2.0)).weights, layer.inspect((X, np.full(3, 2.0))).weights
+    )
 
 
 def test_inspection_needs_weights():

@@ -123,6 +123,7 @@ class SimulatorClient:
             Unity's update.
         payload: Replaces the telemetry's payload, for clients that are not what they should be.
         host: Address of the server.
+        starts: Telemetries that it sends by itself; two by the shipped simulator.
     """
 
     def __init__(
@@ -133,6 +134,7 @@ class SimulatorClient:
         frame_s: float = 0.02,
         payload: Callable[[dict[str, str]], object] | None = None,
         host: str = "127.0.0.1",
+        starts: int = 2,
     ) -> None:
         self.culture = culture
         self.car = Car()
@@ -143,6 +145,7 @@ class SimulatorClient:
         self._images = list(images) if images else [base64.b64encode(noisy_road()).decode()]
         self._frame_s = frame_s
         self._payload = payload
+        self._starts = starts
         self._address = (host, port)
         self._due: list[float] = []
         self._sent_s: list[float] = []
@@ -302,7 +305,7 @@ class SimulatorClient:
             self.tally.texts.append(message)
             if message == "2":
                 self.send_text("3")
-            elif message.startswith("0"):
+            elif message.startswith("0") and self._starts > 1:
                 self.emit_telemetry()
             elif message.startswith('42["steer"'):
                 self._steer(json.loads(message[2:])[1], now_s)

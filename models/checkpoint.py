@@ -1,0 +1,158 @@
+"""Weights on disk, and beside them the manifest that says what they are.
+
+A checkpoint `NAME` is two files in one folder: `NAME.weights.h5` and `NAME.json`.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from models.errors import UserError
+from models.preprocessing import Preprocessing
+
+if TYPE_CHECKING:
+    from models.driver import LanDriver
+
+FORMAT = 1
+WEIGHTS_SUFFIX = ".weights.h5"
+SHIPPED = Path(__file__).parent / "weights"
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a weights file is.
+
+    Attributes:
+        name: Name of the policy.
+        architecture: Arguments of `LanDriver`.
+        preprocessing: How a camera frame becomes the network's input.
+        outputs: For each output of the network, in order, its range and meaning.
+        training: Command, data and settings that made the weights.
+        scores: What the weights reached, and how that was measured.
+        versions: Versions of Python and the packages that made them.
+        sha256: Hash of the weights file, in hexadecimal.
+        format: Version of this manifest's own layout.
+    """
+
+    name: str
+    architecture: dict[str, Any]
+    preprocessing: Preprocessing
+    outputs: dict[str, str]
+    training: dict[str, Any] = field(default_factory=dict)
+    scores: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    sha256: str = ""
+    format: int = FORMAT
+
+    @classmethod
+    def read(cls, path: Path) -> "Manifest":
+        """Reads a manifest.
+
+        Raises:
+            UserError: The file is missing, is not JSON, or lacks or adds a field.
+        """
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise UserError(
+                f"The weights' manifest {path} is missing: keep it beside the weights file."
+            ) from None
+        except (OSError, ValueError) as error:
+            raise UserError(
+                f"The manifest {path} cannot be read ({error}): restore it or train again."
+            ) from None
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            raise UserError(
+                f"The manifest {path} is not of format {FORMAT}, the one that this release reads."
+            )
+        try:
+            preprocessing = Preprocessing(**content.pop("preprocessing"))
+            return cls(preprocessing=preprocessing, **content)
+        except (KeyError, TypeError) as error:
+            raise UserError(f"The manifest {path} does not have the expected fields ({error}).") from None
+
+    def write(self, path: Path) -> None:
+        """Writes the manifest; a reader sees the old or the new one, never a part."""
+        text = json.dumps(asdict(self), indent=2) + "\n"
+        partial = path.with_name(path.name + ".partial")
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A network and its manifest."""
+
+    network: "LanDriver"
+    manifest: Manifest
+
+
+def manifest_path(weights: Path) -> Path:
+    """Returns where the manifest of a weights file lies.
+
+    Raises:
+        UserError: The name does not end in `.weights.h5`.
+    """
+    if not weights.name.endswith(WEIGHTS_SUFFIX):
+        raise UserError(f"A weights file's name ends in {WEIGHTS_SUFFIX}, which {weights} does not.")
+    return weights.with_name(weights.name.removesuffix(WEIGHTS_SUFFIX) + ".json")
+
+
+def sha256_of(path: Path) -> str:
+    """Returns the SHA-256 of a file in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def save(weights: Path, network: "LanDriver", manifest: Manifest) -> Manifest:
+    """Writes a checkpoint and returns its manifest with the hash filled in."""
+    weights.parent.mkdir(parents=True, exist_ok=True)
+    partial = weights.with_name("partial-" + weights.name)
+    network.save_weights(partial)
+    partial.replace(weights)
+    complete = replace(manifest, architecture=network.get_config(), sha256=sha256_of(weights))
+    complete.write(manifest_path(weights))
+    return complete
+
+
+def load(weights: Path) -> Checkpoint:
+    """Loads a checkpoint whose weights are exactly those that its manifest names.
+
+    Raises:
+        UserError: A file is missing or broken, the hash differs, or the weights do not fit the architecture.
+    """
+    if not weights.is_file():
+        raise UserError(
+            f"There is no weights file {weights}: give the path of a {WEIGHTS_SUFFIX} file, "
+            "or leave --weights out for the shipped policy."
+        )
+    manifest = Manifest.read(manifest_path(weights))
+    found = sha256_of(weights)
+    if found != manifest.sha256:
+        raise UserError(
+            f"The weights file {weights} is not the one that its manifest describes: its SHA-256 is {found}, "
+            f"the manifest says {manifest.sha256 or 'nothing'}. Restore both files from the same source."
+        )
+    return Checkpoint(_build(manifest, weights), manifest)
+
+
+def _build(manifest: Manifest, weights: Path) -> "LanDriver":
+    from models.driver import LanDriver
+
+    expected = (manifest.preprocessing.height, manifest.preprocessing.width, 3)
+    try:
+        network = LanDriver(**manifest.architecture)
+        if network.image_shape != expected:
+            raise ValueError(f"its preprocessing makes {expected}, its network takes {network.image_shape}")
+        if network.outputs != len(manifest.outputs):
+            raise ValueError(f"it names {len(manifest.outputs)} outputs, its network has {network.outputs}")
+        network.build()
+        network.load_weights(weights)
+    except (KeyError, OSError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise UserError(
+            f"The manifest of {weights} does not fit its network: {reason}. "
+            "Restore both files from the same source, or train again."
+        ) from error
+    return network

@@ -1,0 +1,153 @@
+"""The commands that drive CarRacing: one to watch, one to measure."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from models.checkpoint import SHIPPED
+from models.errors import UserError
+from sim_bridges.carracing.episode import Episode
+
+DEFAULT_WEIGHTS = SHIPPED / "carracing-lan.weights.h5"
+
+Weights = Annotated[
+    Path, typer.Option(help="Weights of the policy, a .weights.h5 file.", show_default="the shipped policy")
+]
+DropFrames = Annotated[
+    float,
+    typer.Option(min=0.0, max=0.99, help="Share of the frames that the policy does not see."),
+]
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Write all results to this file.")]
+
+
+def carracing(
+    episodes: Annotated[int, typer.Option(min=1, help="Number of tracks to drive.")] = 3,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the first track; the others follow.")] = 10_000,
+    weights: Weights = DEFAULT_WEIGHTS,
+    drop_frames: DropFrames = 0.0,
+    video: Annotated[Path | None, typer.Option(help="Write the drive to this .gif or .mp4 file.")] = None,
+    render: Annotated[bool, typer.Option("--render", help="Show the drive in a window.")] = False,
+    json_file: JsonFile = None,
+) -> None:
+    """Drives CarRacing tracks and shows score, laps, frames and control latency.
+
+    A complete lap scores 1000 - 0.1 x frames. The policy sees pixels and time stamps, nothing else.
+    """
+    from controller.pixel_policy import load_policy_factory
+    from sim_bridges.carracing.environment import CarRacing, make_environment
+    from sim_bridges.carracing.evaluation import Evaluation, report
+    from sim_bridges.carracing.video import open_video
+
+    if render and video:
+        raise UserError("Gymnasium shows a window or makes pictures, not both: use --render or --video.")
+    evaluation = Evaluation(weights, episodes, seed, drop_frames)
+    policy = load_policy_factory(weights)()
+    film = open_video(video) if video else None
+    environment = make_environment(render_mode="human" if render else "rgb_array" if film else None)
+    car = CarRacing(environment, drop_frames)
+    console = Console()
+    driven = [
+        _drive_shown(console, car, policy, track, environment if film else None, film)
+        for track in evaluation.seeds
+    ]
+    environment.close()
+    if film:
+        film.close()
+    _show_summary(console, driven)
+    if json_file:
+        _write_json(json_file, report(evaluation, driven))
+    if video:
+        console.print(f"Video: {video}", soft_wrap=True)
+
+
+def evaluate(
+    episodes: Annotated[int, typer.Option(min=1, help="Number of tracks to drive.")] = 100,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the first track; the others follow.")] = 10_000,
+    weights: Weights = DEFAULT_WEIGHTS,
+    drop_frames: DropFrames = 0.0,
+    json_file: JsonFile = None,
+) -> None:
+    """Scores a policy on unseen CarRacing tracks, on every core, in the stock environment."""
+    from sim_bridges.carracing.evaluation import Evaluation, report
+    from sim_bridges.carracing.evaluation import evaluate as drive_all
+
+    evaluation = Evaluation(weights, episodes, seed, drop_frames)
+    console = Console()
+    driven: list[Episode] = []
+    if json_file:
+        _write_json(json_file, {})
+    with Progress(console=console) as bars:
+        task = bars.add_task("Driving", total=episodes)
+        for episode in drive_all(evaluation):
+            driven.append(episode)
+            mean = np.mean([e.score for e in driven])
+            bars.update(task, advance=1, description=f"Driving, mean so far {mean:.1f}")
+    _show_summary(console, driven)
+    if json_file:
+        _write_json(json_file, report(evaluation, driven))
+
+
+def _drive_shown(console: Console, car: Any, policy: Any, track: int, environment: Any, film: Any) -> Episode:
+    """Drives one track with its score on the screen, and its pictures in the film if there is one."""
+    from sim_bridges.carracing.episode import drive
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bars:
+        task = bars.add_task(f"Track {track}")
+        frame = 0
+
+        def follow(score: float) -> None:
+            nonlocal frame
+            frame += 1
+            bars.update(task, description=f"Track {track}  frame {frame}  score {score:.0f}")
+            if film and frame % film.stride == 0:
+                film.add(environment.render())
+
+        episode = drive(car, policy, track, follow)
+    lap = f"lap in {episode.lap_s:.2f} s" if episode.lap_s else "no complete lap"
+    console.print(
+        f"Track {track}: score {episode.score:.1f}, {lap}, {episode.frames} frames, "
+        f"{episode.tiles_visited_share:.1%} of the tiles, {_latency(episode.latencies_s)}"
+    )
+    return episode
+
+
+def _latency(latencies_s: list[float]) -> str:
+    p50, p99 = np.percentile(np.array(latencies_s) * 1000, (50, 99))
+    return f"command after {p50:.1f} ms (p50), {p99:.1f} ms (p99)"
+
+
+def _show_summary(console: Console, episodes: list[Episode]) -> None:
+    from sim_bridges.carracing.evaluation import summary
+
+    result = summary(episodes)
+    table = Table(title=f"{len(episodes)} episode{'s' if len(episodes) > 1 else ''}")
+    for heading in ("mean score", "std", "min", "complete laps", "p50", "p99"):
+        table.add_column(heading, justify="right")
+    latencies_ms = 1000 * np.concatenate([episode.latencies_s for episode in episodes])
+    p50, p99 = np.percentile(latencies_ms, (50, 99))
+    table.add_row(
+        f"{result['mean']:.1f}",
+        f"{result['std']:.1f}",
+        f"{result['min']:.1f}",
+        f"{result['laps_share']:.0%}",
+        f"{p50:.1f} ms",
+        f"{p99:.1f} ms",
+    )
+    console.print(table)
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UserError(
+            f"The results cannot be written to {path} ({error.strerror}): choose another place."
+        ) from None

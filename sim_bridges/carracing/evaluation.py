@@ -1,0 +1,97 @@
+"""Scores a policy on many CarRacing tracks, on every core."""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from controller.pixel_policy import load_policy_factory
+from controller.runtime import limit_threads
+from models.checkpoint import Manifest, manifest_path
+from models.versions import versions
+from sim_bridges.carracing.environment import CarRacing, make_environment
+from sim_bridges.carracing.episode import Episode, drive
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What to evaluate.
+
+    Attributes:
+        weights: The policy's weights.
+        episodes: Number of episodes.
+        seed: Seed of the first track; the others follow.
+        drop_frames: Share of the frames that the policy does not see.
+    """
+
+    weights: Path
+    episodes: int
+    seed: int
+    drop_frames: float = 0.0
+
+    @property
+    def seeds(self) -> range:
+        """Seeds of the tracks."""
+        return range(self.seed, self.seed + self.episodes)
+
+
+def evaluate(evaluation: Evaluation) -> Iterator[Episode]:
+    """Drives the episodes in the stock environment, one process a core, and yields them in order.
+
+    Raises:
+        UserError: The weights cannot be used, or Box2D is missing.
+    """
+    # Loading here first gives a clear error before any process starts.
+    load_policy_factory(evaluation.weights)
+    make_environment().close()
+    workers = min(len(os.sched_getaffinity(0)), evaluation.episodes)
+    with ProcessPoolExecutor(
+        workers, get_context("spawn"), initializer=_start_worker, initargs=(evaluation,)
+    ) as pool:
+        yield from pool.map(_drive, evaluation.seeds)
+
+
+def summary(episodes: list[Episode]) -> dict[str, float]:
+    """Returns mean, standard deviation and minimum of the scores, and the share of complete laps."""
+    scores = np.array([episode.score for episode in episodes])
+    return {
+        "mean": float(scores.mean()),
+        "std": float(scores.std()),
+        "min": float(scores.min()),
+        "laps_share": float(np.mean([episode.lap_s is not None for episode in episodes])),
+    }
+
+
+def report(evaluation: Evaluation, episodes: list[Episode]) -> dict[str, Any]:
+    """Returns all results in a form that JSON can hold."""
+    manifest = Manifest.read(manifest_path(evaluation.weights))
+    rows = [asdict(episode) for episode in episodes]
+    for row in rows:
+        del row["latencies_s"]
+    return {
+        "environment": "CarRacing-v3",
+        "policy": manifest.name,
+        "sha256": manifest.sha256,
+        "drop_frames": evaluation.drop_frames,
+        **summary(episodes),
+        "episodes": rows,
+        "versions": versions(),
+    }
+
+
+_worker: dict[str, Any] = {}
+
+
+def _start_worker(evaluation: Evaluation) -> None:
+    limit_threads(1)
+    policy = load_policy_factory(evaluation.weights)()
+    _worker.update(policy=policy, car=CarRacing(make_environment(), evaluation.drop_frames))
+
+
+def _drive(seed: int) -> Episode:
+    return drive(_worker["car"], _worker["policy"], seed)

@@ -1,0 +1,104 @@
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from models import checkpoint
+from models.checkpoint import Manifest
+from models.driver import LanDriver
+from models.errors import UserError
+from models.preprocessing import Preprocessing
+from tests.models.test_driver import SMALL
+
+OUTPUTS = {"steering": "-1 to 1", "gas": "0 to 1", "brake": "0 to 1"}
+
+
+@pytest.fixture
+def saved(tmp_path):
+    keras.utils.set_random_seed(1)
+    network = LanDriver(**SMALL)
+    network.build()
+    manifest = Manifest("small", {}, Preprocessing(96, 96, height=16, width=16), OUTPUTS)
+    path = tmp_path / "small.weights.h5"
+    checkpoint.save(path, network, manifest)
+    return path, network
+
+
+def change_manifest(path, **changes):
+    manifest = path.with_name("small.json")
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | changes))
+
+
+def test_loads_what_was_saved(saved):
+    path, network = saved
+    loaded = checkpoint.load(path)
+    for one, other in zip(network.get_weights(), loaded.network.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert loaded.manifest.name == "small"
+    assert loaded.manifest.preprocessing.height == 16
+    assert loaded.manifest.sha256 == checkpoint.sha256_of(path)
+    assert {p.name for p in path.parent.iterdir()} == {"small.weights.h5", "small.json"}
+
+
+def test_missing_weights(tmp_path):
+    with pytest.raises(UserError, match=r"There is no weights file .*none\.weights\.h5"):
+        checkpoint.load(tmp_path / "none.weights.h5")
+
+
+def test_other_file_names(tmp_path):
+    path = tmp_path / "model.keras"
+    path.touch()
+    with pytest.raises(UserError, match=r"ends in \.weights\.h5"):
+        checkpoint.load(path)
+
+
+def test_missing_manifest(saved):
+    path, _ = saved
+    path.with_name("small.json").unlink()
+    with pytest.raises(UserError, match=r"manifest .* is missing"):
+        checkpoint.load(path)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '"text"', "{}", '{"format": 99}', '{"format": 1}'])
+def test_broken_manifests(saved, content):
+    path, _ = saved
+    path.with_name("small.json").write_text(content)
+    with pytest.raises(UserError, match="manifest"):
+        checkpoint.load(path)
+
+
+def test_wrong_hash(saved):
+    path, _ = saved
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(bytes(content))
+    with pytest.raises(UserError, match="SHA-256"):
+        checkpoint.load(path)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"architecture": SMALL | {"features": 32}},
+        {"architecture": SMALL | {"filters": [4]}},
+        {"architecture": SMALL | {"unknown": 1}},
+        {"architecture": {}},
+        {"architecture": SMALL | {"image_shape": [32, 32, 3]}},
+        {"architecture": SMALL | {"num_heads": 5}},
+        {"outputs": {"steering": "-1 to 1"}},
+    ],
+)
+def test_a_manifest_that_does_not_fit_the_network(saved, changes):
+    path, _ = saved
+    change_manifest(path, **changes)
+    with pytest.raises(UserError, match="does not fit its network"):
+        checkpoint.load(path)
+
+
+def test_weights_that_are_no_weights(saved):
+    path, _ = saved
+    path.write_bytes(b"no weights")
+    change_manifest(path, sha256=checkpoint.sha256_of(path))
+    with pytest.raises(UserError, match="does not fit its network"):
+        checkpoint.load(path)

@@ -1,0 +1,29 @@
+import numpy as np
+import pytest
+from gymnasium.envs.box2d.car_racing import CarRacing
+
+from training.carracing.simulator import OnDemandCarRacing
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_pictures_rewards_and_physics_equal_the_stock_environment(seed):
+    stock, ours = CarRacing(), OnDemandCarRacing()
+    ours.drawing = True
+    random = np.random.default_rng(seed)
+    expected, _ = stock.reset(seed=seed)
+    got, _ = ours.reset(seed=seed)
+    for step in range(70):
+        np.testing.assert_array_equal(got, expected, err_msg=f"step {step}")
+        action = np.array([random.uniform(-0.4, 0.4), random.uniform(), 0.0])
+        expected, *expected_rest = stock.step(action)
+        got, *got_rest = ours.step(action)
+        assert got_rest == expected_rest
+    assert tuple(ours.car.hull.position) == tuple(stock.car.hull.position)
+
+
+def test_draws_only_on_demand():
+    environment = OnDemandCarRacing()
+    assert environment.reset(seed=1)[0] is None
+    assert environment.step(np.zeros(3))[0] is None
+    environment.drawing = True
+    assert environment.step(np.zeros(3))[0].shape == (96, 96, 3)

@@ -1,0 +1,62 @@
+"""The commands that make the CarRacing policy."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from training.carracing.recipe import Recipe
+from training.progress import Progress
+
+Work = Annotated[
+    Path,
+    typer.Option(help="Folder for drives and intermediate weights; work that is there is not done again."),
+]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of weights, batches and tracks.")]
+Scale = Annotated[
+    float,
+    typer.Option(min=0.01, max=10.0, help="Factor on the number of drives and epochs, for a quick trial."),
+]
+
+DEFAULT_WORK = Path("build/carracing")
+
+
+def collect(work: Work = DEFAULT_WORK, seed: Seed = 0, scale: Scale = 1.0) -> None:
+    """Records the expert's demonstrations, on every core.
+
+    `train` does this too where they are missing. Killed anywhere, the same command goes on.
+    """
+    from training.carracing.trainer import Trainer
+
+    console = Console()
+    trainer = Trainer(work, Recipe(seed=seed).scaled(scale), Progress(console))
+    trainer.drive(0)
+    console.print(f"Demonstrations: {work / 'drives' / 'round-0'}", soft_wrap=True)
+
+
+def train(
+    out: Annotated[
+        Path,
+        typer.Option(help="Where to write the weights, a .weights.h5 file; the manifest goes beside it."),
+    ] = Path("build/carracing-lan.weights.h5"),
+    work: Work = DEFAULT_WORK,
+    seed: Seed = 0,
+    scale: Scale = 1.0,
+) -> None:
+    """Trains the CarRacing policy: demonstrations, DAgger rounds, and a long last training.
+
+    Takes about an hour and a half on two cores. Killed anywhere, the same command goes on. At the end the
+    working folder holds report.json and report.png with loss curves and the scores of each round.
+    """
+    from models.checkpoint import manifest_path
+    from training.carracing.report import write_report
+    from training.carracing.trainer import Trainer
+
+    manifest_path(out)
+    console = Console()
+    trainer = Trainer(work, Recipe(seed=seed).scaled(scale), Progress(console))
+    trainer.run()
+    trainer.publish(out)
+    write_report(work, trainer.recipe)
+    console.print(f"Weights: {out}\nReport: {work / 'report.png'}", soft_wrap=True)

@@ -1,0 +1,70 @@
+"""One recorded drive with the expert's advice for every frame, in memory and on disk."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import UserError
+
+
+@dataclass(frozen=True, slots=True)
+class Drive:
+    """How a drive was made and how it went.
+
+    Attributes:
+        seed: The track, and all randomness of the drive.
+        expert_share: Share of the time for which the expert drove, 0 to 1; else the network did.
+        drop_share: Share of the frames that was lost.
+        score: The environment's score.
+        frames: Steps driven.
+    """
+
+    seed: int
+    expert_share: float
+    drop_share: float
+    score: float
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class Demonstration:
+    """The frames of a drive that arrived, and what the expert would have done at each.
+
+    Attributes:
+        images: Network inputs, uint8, shape `(T, height, width, 3)`.
+        times_s: Moments of the frames in simulator seconds, shape `(T,)`.
+        advice: The expert's commands (steering, gas, brake) for each of its styles, shape `(T, styles, 3)`.
+        drive: How the drive was made.
+    """
+
+    images: NDArray[np.uint8]
+    times_s: NDArray[np.float64]
+    advice: NDArray[np.float32]
+    drive: Drive
+
+    def save(self, path: Path) -> None:
+        """Writes the demonstration; a reader sees all of it or nothing."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name("partial-" + path.name)
+        drive = np.array(json.dumps(asdict(self.drive)))
+        np.savez(partial, images=self.images, times_s=self.times_s, advice=self.advice, drive=drive)
+        partial.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> "Demonstration":
+        """Reads a demonstration.
+
+        Raises:
+            UserError: The file is not a demonstration.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as content:
+                drive = Drive(**json.loads(str(content["drive"])))
+                return cls(content["images"], content["times_s"], content["advice"], drive)
+        except (OSError, KeyError, TypeError, ValueError) as error:
+            raise UserError(
+                f"{path} is not a recorded drive ({error}): delete it to have it made again."
+            ) from None

@@ -1,0 +1,188 @@
+"""Makes the CarRacing policy: drives, trains, drives again; killed anywhere, it goes on where it was."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from models import checkpoint
+from models.checkpoint import Manifest
+from models.driver import LanDriver
+from models.errors import UserError
+from models.versions import versions
+from training.carracing.chunks import Chunks
+from training.carracing.collect import Round, collect, load_round, round_weights
+from training.carracing.demonstration import Demonstration
+from training.carracing.recipe import PREPROCESSING, Recipe
+from training.progress import Progress
+
+POLICY_NAME = "carracing-lan"
+OUTPUTS = {
+    "steering": "-1 (full left) to 1 (full right)",
+    "gas": "0 to 1 (full throttle)",
+    "brake": "0 to 1 (full brake)",
+}
+# Steering is small and matters most; the weights bring the three errors to a similar size.
+LOSS_WEIGHTS = (10.0, 1.0, 4.0)
+VALIDATION_BATCHES = 10
+
+
+def command_loss(wanted: Any, given: Any) -> Any:
+    """Returns the weighted mean squared error of commands, one value for each frame: `(B, T)`."""
+    return ops.mean(ops.square(wanted - given) * ops.convert_to_tensor(LOSS_WEIGHTS), axis=-1)
+
+
+class Trainer:
+    """Carries out a recipe in a working folder.
+
+    Args:
+        work: Folder for drives, weights of each round and loss histories.
+        recipe: The recipe; a folder that another recipe began is refused.
+        progress: Where to show how far the work is.
+
+    Raises:
+        UserError: The folder belongs to another recipe.
+    """
+
+    def __init__(self, work: Path, recipe: Recipe, progress: Progress) -> None:
+        self.work, self.recipe, self.progress = work, recipe, progress
+        work.mkdir(parents=True, exist_ok=True)
+        settled = work / "recipe.json"
+        text = json.dumps(asdict(recipe), indent=2) + "\n"
+        if settled.exists() and settled.read_text() != text:
+            raise UserError(
+                f"The folder {work} was begun with other settings, which its recipe.json holds: "
+                "use the same settings, or another folder."
+            )
+        settled.write_text(text)
+
+    def run(self) -> Path:
+        """Drives and trains all rounds that are still to do and returns the last one's weights."""
+        training: list[Demonstration] = []
+        validation: list[Demonstration] = []
+        for number in range(self.recipe.rounds):
+            self.drive(number)
+            if number + 1 < self.recipe.rounds and round_weights(self.work, number + 1).exists():
+                continue
+            for earlier in range(number + 1) if not training else (number,):
+                self._split(load_round(Round.of(self.work, self.recipe, earlier)), training, validation)
+            self.train(number, training, validation)
+        return round_weights(self.work, self.recipe.rounds - 1)
+
+    def publish(self, weights: Path) -> None:
+        """Copies the finished weights and their manifest."""
+        finished = checkpoint.load(round_weights(self.work, self.recipe.rounds - 1))
+        checkpoint.save(weights, finished.network, finished.manifest)
+
+    def drive(self, number: int) -> None:
+        """Makes the drives of a round that are still missing."""
+        drives = Round.of(self.work, self.recipe, number)
+        with self.progress.task(f"Round {number}: driving", len(drives.seeds)) as advance:
+            advance(len(drives.seeds) - len(drives.missing))
+            collect(drives, advance)
+
+    def _split(
+        self, drives: list[Demonstration], training: list[Demonstration], validation: list[Demonstration]
+    ) -> None:
+        held_out = max(1, round(len(drives) * self.recipe.validation_share))
+        validation += drives[:held_out]
+        training += drives[held_out:]
+
+    def train(self, number: int, training: list[Demonstration], validation: list[Demonstration]) -> None:
+        """Trains after a round, starting from the weights of the round before."""
+        weights = round_weights(self.work, number)
+        if weights.exists():
+            return
+        recipe = self.recipe
+        epochs = recipe.epochs(number)
+        keras.utils.set_random_seed(recipe.seed)
+        network = LanDriver(image_shape=(PREPROCESSING.height, PREPROCESSING.width, 3))
+        network.build()
+        if number > 0:
+            network.load_weights(round_weights(self.work, number - 1))
+        network.compile(optimizer=self._optimizer(epochs * recipe.batches), loss=command_loss)
+        batches = self._batches(training, number)
+        backup = self.work / f"round-{number}.backup"
+        with self.progress.task(f"Round {number}: training", epochs * recipe.batches) as advance:
+            network.fit(
+                batches,
+                epochs=epochs,
+                validation_data=self._validation_data(validation),
+                verbose=0,
+                callbacks=[
+                    keras.callbacks.BackupAndRestore(backup, delete_checkpoint=False),
+                    keras.callbacks.CSVLogger(self.work / f"round-{number}.csv", append=True),
+                    _Follow(batches, advance),
+                ],
+            )
+        trained = LanDriver(**network.get_config())
+        trained.build()
+        trained.set_weights(network.get_weights())
+        checkpoint.save(weights, trained, self._manifest(number))
+        shutil.rmtree(backup, ignore_errors=True)
+
+    def _optimizer(self, steps: int) -> keras.optimizers.Optimizer:
+        warm_up = steps // 20
+        rate = keras.optimizers.schedules.CosineDecay(
+            self.recipe.learning_rate / 20,
+            steps - warm_up,
+            alpha=0.02,
+            warmup_target=self.recipe.learning_rate,
+            warmup_steps=warm_up,
+        )
+        return keras.optimizers.AdamW(rate, weight_decay=1e-4, clipnorm=1.0, use_ema=True, ema_momentum=0.995)
+
+    def _batches(self, drives: list[Demonstration], number: int, count: int | None = None) -> Chunks:
+        recipe = self.recipe
+        return Chunks(
+            drives,
+            batch_size=recipe.batch_size,
+            length=recipe.chunk_length,
+            batches=count or recipe.batches,
+            seed=recipe.seed * 1000 + number,
+        )
+
+    def _validation_data(self, drives: list[Demonstration]) -> tuple[dict[str, Any], Any]:
+        batches = self._batches(drives, 999, VALIDATION_BATCHES)
+        inputs, commands = zip(*(batches[index] for index in range(len(batches))), strict=True)
+        joined = {key: np.concatenate([part[key] for part in inputs]) for key in inputs[0]}
+        return joined, np.concatenate(commands)
+
+    def _manifest(self, number: int) -> Manifest:
+        return Manifest(
+            name=POLICY_NAME,
+            architecture={},
+            preprocessing=PREPROCESSING,
+            outputs=OUTPUTS,
+            training={
+                "task": "CarRacing-v3, behavioural cloning of a scripted expert, then DAgger",
+                "command": "liquid-drive train carracing",
+                "round": number,
+                "recipe": asdict(self.recipe),
+            },
+            versions=versions(),
+        )
+
+
+class _Follow(keras.callbacks.Callback):
+    """Keeps the batches' epoch in step with a resumed training, and shows the progress."""
+
+    def __init__(self, batches: Chunks, advance: Callable[..., None]) -> None:
+        super().__init__()
+        self._batches, self._advance = batches, advance
+        self._resumed = False
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._batches.epoch = epoch
+        if not self._resumed:
+            self._advance(epoch * len(self._batches))
+            self._resumed = True
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self._advance()
