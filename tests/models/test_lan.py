@@ -5,9 +5,9 @@ import warnings
 import keras
 import numpy as np
 import pytest
-from lan_reference import built, features, numpy, pairwise, softmax_attention, time_stamps, twin
 
 from models.lan import LAN
+from tests.models.lan_reference import built, features, numpy, pairwise, softmax_attention, time_stamps, twin
 
 X = features(3, 10, 6)
 T = time_stamps(3, 10)

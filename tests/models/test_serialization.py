@@ -6,9 +6,9 @@ import zipfile
 import keras
 import numpy as np
 import pytest
-from lan_reference import built, features, numpy, pairwise, time_stamps, twin
 
 from liquid_attention import LAN
+from tests.models.lan_reference import built, features, numpy, pairwise, time_stamps, twin
 
 X = features(3, 10, 6)
 T = time_stamps(3, 10).astype("float32")

@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from lan_reference import built, features, numpy, time_stamps, twin
 
 from models import streaming
 from models.lan import LAN
+from tests.models.lan_reference import built, features, numpy, time_stamps, twin
 
 BATCH, STEPS, WINDOW = 3, 20, 8
 X = features(BATCH, STEPS, 6)

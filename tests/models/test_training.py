@@ -5,9 +5,9 @@ import re
 import keras
 import numpy as np
 import pytest
-from lan_reference import built, features, numpy, pairwise, time_stamps, twin
 
 from models.lan import LAN
+from tests.models.lan_reference import built, features, numpy, pairwise, time_stamps, twin
 
 if keras.backend.backend() != "tensorflow":
     pytest.skip("TensorFlow's gradients and compiler", allow_module_level=True)
