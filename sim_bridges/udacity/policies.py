@@ -5,6 +5,7 @@ from pathlib import Path
 
 from controller.interface import Policy
 from controller.pixel_policy import load_policy_factory
+from controller.runtime import limit_threads
 
 
 def load_policies(weights: Path) -> Callable[[], Policy]:
@@ -13,4 +14,5 @@ def load_policies(weights: Path) -> Callable[[], Policy]:
     Raises:
         UserError: The weights cannot be used, and why.
     """
+    limit_threads(1)
     return load_policy_factory(weights)
