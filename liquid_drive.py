@@ -47,7 +47,7 @@ def main() -> None:
 def _silence_native_code() -> None:
     """Hides what TensorFlow's C++ code writes on loading, which none of its settings can stop.
 
-    Python's own standard error, with all our messages and tracebacks, stays visible. Whoever sets TensorFlow's
+    Python's own standard error, with messages and tracebacks, stays visible. Whoever sets TensorFlow's
     log level wants to see the rest too.
     """
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ:

@@ -49,6 +49,8 @@ def carracing(
     evaluation = Evaluation(weights, episodes, seed, drop_frames)
     policy = load_policy_factory(weights)()
     film = open_video(video) if video else None
+    if json_file:
+        _check_writable(json_file)
     environment = make_environment(render_mode="human" if render else "rgb_array" if film else None)
     car = CarRacing(environment, drop_frames)
     console = Console()
@@ -72,16 +74,19 @@ def evaluate(
     weights: Weights = DEFAULT_WEIGHTS,
     drop_frames: DropFrames = 0.0,
     json_file: JsonFile = None,
+    update_manifest: Annotated[
+        bool, typer.Option("--update-manifest", help="Note the scores in the weights' manifest.")
+    ] = False,
 ) -> None:
     """Scores a policy on unseen CarRacing tracks, on every core, in the stock environment."""
-    from sim_bridges.carracing.evaluation import Evaluation, report
+    from sim_bridges.carracing.evaluation import Evaluation, note_scores, report
     from sim_bridges.carracing.evaluation import evaluate as drive_all
 
     evaluation = Evaluation(weights, episodes, seed, drop_frames)
     console = Console()
     driven: list[Episode] = []
     if json_file:
-        _write_json(json_file, {})
+        _check_writable(json_file)
     with Progress(console=console) as bars:
         task = bars.add_task("Driving", total=episodes)
         for episode in drive_all(evaluation):
@@ -89,6 +94,8 @@ def evaluate(
             mean = np.mean([e.score for e in driven])
             bars.update(task, advance=1, description=f"Driving, mean so far {mean:.1f}")
     _show_summary(console, driven)
+    if update_manifest:
+        note_scores(evaluation, driven)
     if json_file:
         _write_json(json_file, report(evaluation, driven))
 
@@ -144,9 +151,14 @@ def _show_summary(console: Console, episodes: list[Episode]) -> None:
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def _check_writable(path: Path) -> None:
+    """Refuses a path before the work is done whose results it is to hold."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        path.open("a").close()
     except OSError as error:
         raise UserError(
             f"The results cannot be written to {path} ({error.strerror}): choose another place."

@@ -72,9 +72,7 @@ class CarRacing:
 
     def __init__(self, environment: Any, drop_frames: float = 0.0) -> None:
         if not 0 <= drop_frames < 1:
-            raise UserError(
-                f"The share of dropped frames is at least 0 and less than 1, not {drop_frames}."
-            )
+            raise UserError(f"The share of dropped frames is at least 0 and less than 1, not {drop_frames}.")
         self.environment = environment
         self._discrete = not environment.unwrapped.continuous
         self._drop_frames = drop_frames

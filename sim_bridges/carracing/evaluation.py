@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -82,6 +82,15 @@ def report(evaluation: Evaluation, episodes: list[Episode]) -> dict[str, Any]:
         "episodes": rows,
         "versions": versions(),
     }
+
+
+def note_scores(evaluation: Evaluation, episodes: list[Episode]) -> None:
+    """Writes the scores into the manifest of the weights."""
+    path = manifest_path(evaluation.weights)
+    manifest = Manifest.read(path)
+    protocol = f"CarRacing-v3, {evaluation.drop_frames:.0%} of the frames dropped"
+    result = {"episodes": evaluation.episodes, "first_seed": evaluation.seed, **summary(episodes)}
+    replace(manifest, scores=manifest.scores | {protocol: result}).write(path)
 
 
 _worker: dict[str, Any] = {}

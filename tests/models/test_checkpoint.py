@@ -1,28 +1,16 @@
 import json
 
-import keras
 import numpy as np
 import pytest
 
 from models import checkpoint
-from models.checkpoint import Manifest
-from models.driver import LanDriver
 from models.errors import UserError
-from models.preprocessing import Preprocessing
-from tests.models.test_driver import SMALL
-
-OUTPUTS = {"steering": "-1 to 1", "gas": "0 to 1", "brake": "0 to 1"}
+from tests.small_checkpoint import SMALL, save_small_checkpoint, small_network
 
 
 @pytest.fixture
 def saved(tmp_path):
-    keras.utils.set_random_seed(1)
-    network = LanDriver(**SMALL)
-    network.build()
-    manifest = Manifest("small", {}, Preprocessing(96, 96, height=16, width=16), OUTPUTS)
-    path = tmp_path / "small.weights.h5"
-    checkpoint.save(path, network, manifest)
-    return path, network
+    return save_small_checkpoint(tmp_path / "small.weights.h5"), small_network()
 
 
 def change_manifest(path, **changes):

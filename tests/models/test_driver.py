@@ -3,16 +3,12 @@ import numpy as np
 import pytest
 
 from models.driver import LanDriver
-
-SMALL = {"image_shape": (16, 16, 3), "filters": (4, 8), "features": 16, "window": 4, "hidden": 8}
+from tests.small_checkpoint import small_network
 
 
 @pytest.fixture(scope="module")
 def network():
-    keras.utils.set_random_seed(1)
-    network = LanDriver(**SMALL)
-    network.build()
-    return network
+    return small_network()
 
 
 def drive(batch: int, length: int):

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 # The dashboard strip fills the lowest eighth of the picture. Its gauges keep their places in the mirrored
-# world, but the bars of steering angle and yaw rate grow to the other side of their zeros, which lie at 20 and
-# 30 fortieths of the width.
+# world, but the bars of steering angle and yaw rate grow to the other side of their zeros, which lie at
+# 20 and 30 fortieths of the width.
 STRIP_SHARE = 1 / 8
 BAR_ZEROS = (20 / 40, 30 / 40)
 BAR_REACH = 5 / 40

@@ -1,0 +1,66 @@
+import json
+
+import numpy as np
+import pytest
+
+from controller.interface import Command, Observation
+from sim_bridges.carracing.environment import CarRacing, make_environment
+from sim_bridges.carracing.episode import Episode, drive
+from sim_bridges.carracing.evaluation import Evaluation, evaluate, report, summary
+from tests.small_checkpoint import save_small_checkpoint
+
+
+class Recorder:
+    """Drives straight on at a walk and records what it is shown."""
+
+    name = "recorder"
+
+    def __init__(self) -> None:
+        self.seen: list[Observation] = []
+        self.resets = 0
+
+    def reset(self) -> None:
+        self.resets += 1
+
+    def act(self, observation: Observation) -> Command:
+        self.seen.append(observation)
+        return Command(0.0, 0.2, 0.0)
+
+
+@pytest.mark.slow
+def test_an_episode_ends_where_the_car_leaves_the_field():
+    policy, scores = Recorder(), []
+    episode = drive(CarRacing(make_environment()), policy, seed=1, on_frame=scores.append)
+    assert policy.resets == 1
+    assert episode.frames == len(scores) == len(policy.seen) == len(episode.latencies_s)
+    assert 300 < episode.frames < 400
+    assert episode.score == pytest.approx(scores[-1])
+    assert 0 < episode.tiles_visited_share < 0.5
+    assert episode.lap_s is None
+
+
+@pytest.mark.slow
+def test_dropped_frames_never_reach_the_policy():
+    policy = Recorder()
+    episode = drive(CarRacing(make_environment(), drop_frames=0.5), policy, seed=1)
+    assert len(policy.seen) == pytest.approx(0.5 * episode.frames, rel=0.2)
+    assert np.diff([o.time_s for o in policy.seen]).max() > 0.05
+
+
+def test_summary():
+    episodes = [Episode(1, 900.0, 1000, 1.0, 20.0, []), Episode(2, 800.0, 1000, 0.9, None, [])]
+    assert summary(episodes) == {"mean": 850.0, "std": 50.0, "min": 800.0, "laps_share": 0.5}
+
+
+@pytest.mark.slow
+def test_evaluates_in_processes_of_their_own(tmp_path):
+    weights = save_small_checkpoint(tmp_path / "small.weights.h5")
+    evaluation = Evaluation(weights, episodes=2, seed=20, drop_frames=0.5)
+    episodes = list(evaluate(evaluation))
+    assert [episode.seed for episode in episodes] == [20, 21]
+    written = json.loads(json.dumps(report(evaluation, episodes)))
+    assert written["policy"] == "small"
+    assert len(written["sha256"]) == 64
+    assert written["mean"] == pytest.approx(np.mean([episode.score for episode in episodes]))
+    assert set(written["episodes"][0]) == {"seed", "score", "frames", "tiles_visited_share", "lap_s"}
+    assert {"python", "tensorflow", "keras", "gymnasium"} <= set(written["versions"])
