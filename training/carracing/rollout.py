@@ -10,7 +10,7 @@ from models.preprocessing import Preprocessing
 from sim_bridges.carracing.environment import STEP_LIMIT
 from training.carracing.demonstration import Demonstration, Drive
 from training.carracing.drops import draw_drop_share, kept_frames
-from training.carracing.expert import Expert
+from training.carracing.expert import DrivingStyle, Expert
 from training.carracing.simulator import OnDemandCarRacing
 from training.carracing.styles import STYLES, blend
 
@@ -115,17 +115,18 @@ def roll_out(
     )
 
 
-def expert_score(seed: int, drop_share: float = 0.0) -> float:
+def expert_score(seed: int, drop_share: float = 0.0, style: DrivingStyle | None = None) -> float:
     """Returns the expert's own score on a track, with commands that hold while frames are dropped.
 
     Args:
         seed: The track and the drops.
-        drop_share: Share of the steps at which the expert does not act, one of the styles' shares.
+        drop_share: Share of the steps at which the expert does not act.
+        style: How it drives; that of `drop_share` in `STYLES` if left out.
     """
     random = np.random.default_rng([seed, 0xE5])
     environment = OnDemandCarRacing()
     environment.reset(seed=seed)
-    expert = Expert(environment.track, STYLES[drop_share])
+    expert = Expert(environment.track, style or STYLES[drop_share])
     score, action = 0.0, np.zeros(3, np.float32)
     for step in range(STEP_LIMIT):
         wanted = _as_array(expert.act(environment.car))

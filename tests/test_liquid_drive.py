@@ -1,0 +1,92 @@
+"""The command line as a user meets it: a process of its own."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.small_checkpoint import save_small_checkpoint
+
+
+def liquid_drive(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "liquid_drive", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)  # noqa: S603
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory) -> Path:
+    return save_small_checkpoint(tmp_path_factory.mktemp("weights") / "small.weights.h5")
+
+
+def assert_one_sentence(result: subprocess.CompletedProcess[str], *parts: str) -> None:
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr + result.stdout
+    assert result.stderr.startswith("Error: ")
+    assert len(result.stderr.strip().splitlines()) == 1
+    for part in parts:
+        assert part in result.stderr
+
+
+def test_help_names_every_command_without_loading_tensorflow():
+    program = "import sys, liquid_drive; print('tensorflow' in sys.modules, 'keras' in sys.modules)"
+    loaded = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert loaded.stdout.split() == ["False", "False"]
+    result = liquid_drive("--help")
+    assert result.returncode == 0
+    for command in ("carracing", "collect", "train", "evaluate"):
+        assert command in result.stdout
+
+
+@pytest.mark.slow
+def test_unknown_weights():
+    assert_one_sentence(
+        liquid_drive("carracing", "--weights", "nowhere.weights.h5"), "no weights file nowhere.weights.h5"
+    )
+
+
+@pytest.mark.slow
+def test_wrong_hash(weights, tmp_path):
+    copy = tmp_path / "copy.weights.h5"
+    copy.write_bytes(weights.read_bytes() + b"x")
+    (tmp_path / "copy.json").write_text(weights.with_name("small.json").read_text())
+    assert_one_sentence(liquid_drive("evaluate", "carracing", "--weights", str(copy)), "SHA-256", "Restore")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["--video", "drive.avi"], ".gif or .mp4"),
+        (["--video", "drive.gif", "--render"], "--render or --video"),
+        (["--json", "/proc/results.json"], "/proc/results.json"),
+    ],
+)
+def test_options_that_cannot_work(weights, tmp_path, arguments, part, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert_one_sentence(liquid_drive("carracing", "--weights", str(weights), *arguments), part)
+
+
+def test_unknown_options_and_values_out_of_range():
+    for arguments in (["--unknown"], ["--episodes", "0"], ["--drop-frames", "1.5"], ["--seed", "x"]):
+        assert liquid_drive("carracing", *arguments).returncode == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", ["gif", "mp4"])
+def test_drives_and_leaves_video_and_results(weights, tmp_path, ending):
+    video, results = tmp_path / f"drive.{ending}", tmp_path / "results.json"
+    result = liquid_drive(
+        *("carracing", "--episodes", "1", "--seed", "20", "--weights", str(weights)),
+        *("--drop-frames", "0.9", "--video", str(video), "--json", str(results)),
+    )
+    assert result.returncode == 0, result.stderr
+    assert "Track 20: score" in result.stdout
+    assert str(video) in result.stdout
+    assert video.stat().st_size > 10_000
+    written = json.loads(results.read_text())
+    assert written["episodes"][0]["seed"] == 20
+    assert written["drop_frames"] == 0.9
