@@ -1,5 +1,6 @@
 """Gradients, compiled graphs and training with TensorFlow."""
 
+import math
 import re
 
 import keras
@@ -83,30 +84,36 @@ def gradients_of_graph(layer, x, t):
 
 @pytest.mark.slow
 def test_chunks_bound_the_memory_of_training():
+    steps, heads, size = 256, 2, 16
+    layer = built(8, heads, return_sequences=True)
+    assert largest_array(gradient_of_input(layer), steps) >= heads * steps * steps
+    assert largest_array(gradient_of_input(twin(layer, query_chunk=size)), steps) <= 2 * heads * steps * size
+
+
+@pytest.mark.slow
+def test_the_last_query_alone_takes_linear_memory():
     steps = 256
-    x = tf.constant(features(1, steps, 6))
-
-    def peak(layer):
-        @tf.function(jit_compile=True, autograph=False)
-        def gradient(x):
-            with tf.GradientTape() as tape:
-                tape.watch(x)
-                loss = tf.reduce_sum(layer(x) ** 2)
-            return tape.gradient(loss, x)
-
-        text = gradient.experimental_get_compiler_ir(x)(stage="optimized_hlo")
-        return max(_elements(line) for line in text.splitlines())
-
-    layer = built(8, 2, return_sequences=True)
-    heads = 2
-    assert peak(layer) >= heads * steps * steps
-    assert peak(twin(layer, query_chunk=16)) <= heads * steps * 16 * 2
+    layer = built(8, 2, window=100)
+    mask = features(steps, steps) > -1
+    assert largest_array(lambda x: layer(x, attention_mask=mask), steps) < steps * steps / 4
 
 
-def _elements(line):
-    """Return the number of elements of the largest float32 array that a line of HLO mentions."""
-    sizes = [np.prod([int(n) for n in dims.split(",")]) for dims in re.findall(r"f32\[([\d,]+)\]", line)]
-    return max(sizes, default=0)
+def gradient_of_input(layer):
+    def gradient(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            loss = tf.reduce_sum(layer(x) ** 2)
+        return tape.gradient(loss, x)
+
+    return gradient
+
+
+def largest_array(function, steps):
+    """Return the elements of the largest float32 array that the compiled function computes with."""
+    compiled = tf.function(function, jit_compile=True, autograph=False)
+    program = compiled.experimental_get_compiler_ir(tf.constant(features(1, steps, 6)))(stage="optimized_hlo")
+    shapes = re.findall(r"f32\[([\d,]+)\]", program)
+    return max(math.prod(map(int, shape.split(","))) for shape in shapes)
 
 
 @pytest.mark.parametrize("jit", [False, True], ids=["graph", "jit"])
