@@ -17,7 +17,9 @@ class LanDriver(keras.Model):
     """Frame encoder, liquid attention over the newest frames, and heads for steering, gas and brake.
 
     The newest frame is the query; it attends itself and the frames before it, at most `window` together, each
-    by its features and by the real time since it was taken.
+    by its features and by the real time since it was taken. A frame's features also tell how long ago the
+    frame before it was taken: since attention weights add up to one, ages alone could not tell the network
+    how many frames get lost.
 
     Args:
         image_shape: Shape `(height, width, 3)` of the frames that the network takes.
@@ -30,8 +32,9 @@ class LanDriver(keras.Model):
         hidden: Hidden units of the heads.
 
     Call arguments:
-        inputs: Dictionary of `frames`, uint8, shape `(B, T, height, width, 3)`, and `times_s`, shape
-            `(B, T)`: the frames' moments in seconds, rising, relative to a moment near them.
+        inputs: Dictionary of `frames`, uint8, shape `(B, T, height, width, 3)`; `times_s`, shape `(B, T)`:
+            the frames' moments in seconds, rising, relative to a moment near them; and `intervals_s`, shape
+            `(B, T)`: seconds since the frame before each, 0 for the first of a drive.
 
     Returns:
         Commands of shape `(B, T, 3)`: steering in -1..1, gas and brake in 0..1.
@@ -77,6 +80,7 @@ class LanDriver(keras.Model):
             learn_time_scale=True,
             window=window,
         )
+        self.interval = keras.layers.Dense(features, use_bias=False)
         self.normalize = keras.layers.LayerNormalization()
         self.hidden = keras.layers.Dense(hidden, activation="relu")
         self.steering = keras.layers.Dense(1, activation="tanh")
@@ -87,6 +91,7 @@ class LanDriver(keras.Model):
         features = self._settings["features"]
         self.encoder.build((None, *self.image_shape))
         self.attention.build([(None, None, features), (None, None)])
+        self.interval.build((None, None, 1))
         self.normalize.build((None, None, features))
         self.hidden.build((None, None, features))
         self.steering.build((None, None, self._settings["hidden"]))
@@ -99,6 +104,7 @@ class LanDriver(keras.Model):
         batch, length = ops.shape(frames)[:2]
         features = self.encoder(ops.reshape(frames, (-1, *self.image_shape)))
         features = ops.reshape(features, (batch, length, features.shape[-1]))
+        features = self._with_intervals(features, inputs["intervals_s"])
         return self._decide(features, self.attention((features, times_s)))
 
     def initial_state(self, batch_size: int = 1) -> KeyMemory:
@@ -116,9 +122,14 @@ class LanDriver(keras.Model):
         Returns:
             The commands `(B, 3)`, equal to the last ones of the whole sequence's call, and the new state.
         """
-        features = self.encoder(frame)
+        intervals_s = ops.where(state.valid[:, -1], time_s - state.times[:, -1], 0.0)
+        features = self._with_intervals(self.encoder(frame), intervals_s)
         attended, state = self.attention.step(features, time_s, state)
         return self._decide(features, attended), state
+
+    def _with_intervals(self, features: Tensor, intervals_s: Tensor) -> Tensor:
+        scaled = ops.cast(intervals_s, "float32") / self._settings["time_scale"]
+        return features + self.interval(ops.log1p(scaled)[..., None])
 
     def _decide(self, features: Tensor, attended: Tensor) -> Tensor:
         hidden = self.hidden(self.normalize(features + attended))

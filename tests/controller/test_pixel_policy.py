@@ -5,6 +5,7 @@ from controller.interface import Observation
 from controller.pixel_policy import load_policy_factory
 from models import checkpoint
 from models.errors import UserError
+from tests.models.test_driver import sequence
 from tests.small_checkpoint import save_small_checkpoint
 
 
@@ -33,9 +34,7 @@ def test_commands_are_the_networks(weights, make_policy):
     loaded = checkpoint.load(weights)
     images = np.stack([loaded.manifest.preprocessing(o.image) for o in observations])
     times_s = np.array([o.time_s for o in observations])
-    expected = np.asarray(loaded.network({"frames": images[None], "times_s": (times_s - times_s[-1])[None]}))[
-        0
-    ]
+    expected = np.asarray(loaded.network(sequence(images[None], times_s[None])))[0]
     given = np.array([[c.steering, c.gas, c.brake] for c in commands])
     np.testing.assert_allclose(given, expected, atol=1e-6)
 

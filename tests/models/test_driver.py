@@ -17,9 +17,15 @@ def drive(batch: int, length: int):
     return frames, np.cumsum(random.uniform(0.02, 0.2, (batch, length)), axis=1)
 
 
+def sequence(frames, times_s):
+    """The network's inputs for whole drives."""
+    intervals_s = np.diff(times_s, axis=1, prepend=times_s[:, :1])
+    return {"frames": frames, "times_s": times_s - times_s[:, -1:], "intervals_s": intervals_s}
+
+
 def test_commands_are_in_bounds(network):
     frames, times_s = drive(3, 9)
-    commands = keras.ops.convert_to_numpy(network({"frames": frames, "times_s": times_s}))
+    commands = keras.ops.convert_to_numpy(network(sequence(frames, times_s)))
     assert commands.shape == (3, 9, 3)
     assert (np.abs(commands) <= 1).all()
     assert (commands[..., 1:] >= 0).all()
@@ -27,8 +33,7 @@ def test_commands_are_in_bounds(network):
 
 def test_driving_frame_by_frame_equals_training_on_sequences(network):
     frames, times_s = drive(2, 11)
-    relative = times_s - times_s[:, -1:]
-    together = keras.ops.convert_to_numpy(network({"frames": frames, "times_s": relative}))
+    together = keras.ops.convert_to_numpy(network(sequence(frames, times_s)))
     state = network.initial_state(2)
     for index in range(11):
         # Time stamps as the clock gives them, far from zero.
@@ -38,8 +43,8 @@ def test_driving_frame_by_frame_equals_training_on_sequences(network):
 
 def test_decisions_depend_on_real_time(network):
     frames, times_s = drive(1, 6)
-    one = network({"frames": frames, "times_s": times_s})
-    other = network({"frames": frames, "times_s": 3 * times_s})
+    one = network(sequence(frames, times_s))
+    other = network(sequence(frames, 3 * times_s))
     assert np.abs(np.asarray(one) - np.asarray(other)).max() > 1e-5
 
 
@@ -48,7 +53,7 @@ def test_every_weight_gets_a_gradient(network):
 
     frames, times_s = drive(2, 6)
     with tf.GradientTape() as tape:
-        loss = tf.reduce_sum(tf.square(network({"frames": frames, "times_s": times_s}) - 0.3))
+        loss = tf.reduce_sum(tf.square(network(sequence(frames, times_s)) - 0.3))
     gradients = tape.gradient(loss, network.trainable_variables)
     dead = [
         variable.path
@@ -63,5 +68,5 @@ def test_rebuilt_from_its_configuration(network):
     again.build()
     again.set_weights(network.get_weights())
     frames, times_s = drive(1, 5)
-    inputs = {"frames": frames, "times_s": times_s}
+    inputs = sequence(frames, times_s)
     np.testing.assert_array_equal(network(inputs), again(inputs))

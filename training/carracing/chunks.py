@@ -16,7 +16,7 @@ SHARE_WITHOUT_FURTHER_DROPS = 0.5
 
 
 class Chunks(keras.utils.PyDataset):
-    """Batches of chunks: consecutive frames that arrived, their time stamps and the expert's commands.
+    """Batches of chunks: consecutive frames that arrived, their times and the expert's commands.
 
     A batch depends on the seed, the epoch and its index alone, so that a resumed training sees what an
     uninterrupted one would have seen.
@@ -59,23 +59,28 @@ class Chunks(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[dict[str, NDArray[Any]], NDArray[np.float32]]:
         random = np.random.default_rng([self._seed, self.epoch, index])
         drives = random.choice(len(self._demonstrations), self._batch_size, p=self._odds)
-        images, times_s, commands = zip(
-            *(self._draw(self._demonstrations[drive], random) for drive in drives), strict=True
-        )
-        return {"frames": np.stack(images), "times_s": np.stack(times_s)}, np.stack(commands)
+        chunks = [self._draw(self._demonstrations[drive], random) for drive in drives]
+        inputs = {key: np.stack([chunk[key] for chunk, _ in chunks]) for key in chunks[0][0]}
+        return inputs, np.stack([commands for _, commands in chunks])
 
     def _draw(
         self, demonstration: Demonstration, random: np.random.Generator
-    ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
+    ) -> tuple[dict[str, NDArray[Any]], NDArray[np.float32]]:
         picked, drop_share = self._thin_out(demonstration, random)
         first = int(random.integers(0, len(picked) - self._length + 1))
         chosen = picked[first : first + self._length]
         times_s = demonstration.times_s[chosen]
+        before_s = demonstration.times_s[picked[first - 1] if first else chosen[0]]
         images = demonstration.images[chosen]
         commands = blend(demonstration.advice[chosen], drop_share)
         if random.random() < 0.5:
             images, commands = mirror_images(images), mirror_commands(commands)
-        return images, (times_s - times_s[-1]).astype(np.float32), commands
+        inputs = {
+            "frames": images,
+            "times_s": (times_s - times_s[-1]).astype(np.float32),
+            "intervals_s": np.diff(times_s, prepend=before_s).astype(np.float32),
+        }
+        return inputs, commands
 
     def _thin_out(
         self, demonstration: Demonstration, random: np.random.Generator

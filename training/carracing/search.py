@@ -1,8 +1,8 @@
 """Searches for the expert's styles: `python -m training.carracing.search --help`; needs the extra `search`.
 
 An evolution strategy (CMA-ES) proposes styles and each is scored on the same few random tracks, others in
-each generation. The numbers in `styles.py` came from such searches, first for all frames, then on from there for the
-larger shares of lost frames.
+each generation. The numbers in `styles.py` came from such searches: first for all frames, then on from there
+for the larger shares of lost frames.
 """
 
 import os

@@ -17,7 +17,10 @@ def test_shapes_and_time():
     assert inputs["frames"].dtype == np.uint8
     assert commands.shape == (6, 8, 3)
     assert (inputs["times_s"][:, -1] == 0).all()
-    assert (np.diff(inputs["times_s"], axis=1) > 0.019).all()
+    steps_s = np.diff(inputs["times_s"], axis=1)
+    assert (steps_s > 0.019).all()
+    np.testing.assert_allclose(inputs["intervals_s"][:, 1:], steps_s, atol=1e-6)
+    assert (inputs["intervals_s"][:, 0] >= 0).all()
 
 
 def test_every_frame_keeps_its_moment_and_some_are_mirrored():
