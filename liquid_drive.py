@@ -8,6 +8,7 @@ from rich.console import Console
 
 from models.errors import UserError
 from sim_bridges.carracing import commands as carracing
+from sim_bridges.udacity import commands as udacity
 from training.carracing import commands as carracing_training
 
 app = typer.Typer(
@@ -21,14 +22,18 @@ collect = typer.Typer(help="Record an expert's drives.", no_args_is_help=True)
 train = typer.Typer(help="Make weights.", no_args_is_help=True)
 evaluate = typer.Typer(help="Measure a policy.", no_args_is_help=True)
 app.command("carracing")(carracing.carracing)
+app.command("serve")(udacity.serve)
+app.command("doctor")(udacity.doctor)
 app.add_typer(collect, name="collect")
 app.add_typer(train, name="train")
 app.add_typer(evaluate, name="evaluate")
+
 for group, command in (
     (collect, carracing_training.collect),
     (train, carracing_training.train),
     (evaluate, carracing.evaluate),
 ):
+    # Without a callback, a group of one command would swallow the command's name.
     group.callback()(lambda: None)
     group.command("carracing")(command)
 

@@ -37,7 +37,7 @@ def test_help_names_every_command_without_loading_tensorflow():
     assert loaded.stdout.split() == ["False", "False"]
     result = liquid_drive("--help")
     assert result.returncode == 0
-    for command in ("carracing", "collect", "train", "evaluate"):
+    for command in ("carracing", "serve", "doctor", "collect", "train", "evaluate"):
         assert command in result.stdout
 
 
