@@ -143,7 +143,7 @@ def test_reads_another_affine_function_as_what_it_is(version):
     "function",
     [
         lambda x: print(x),  # noqa: T201
-        lambda x: __import__("os").system("true"),
+        lambda x: __import__("os").system(x),
         lambda x: x.shape,
         lambda x: x * x,
         lambda x: 1 / x,

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -59,6 +60,7 @@ class Outcome:
     out_of_envelope: int
     alive: bool
     exit_code: int | None
+    farewells: dict[str, int]
 
 
 class CheckedClient(SimulatorClient):
@@ -79,7 +81,7 @@ class CheckedClient(SimulatorClient):
 
 
 @contextmanager
-def faulty_server() -> Iterator[tuple[subprocess.Popen[str], int]]:
+def faulty_server() -> Iterator[tuple[subprocess.Popen[str], int, Counter[str]]]:
     with subprocess.Popen(
         [sys.executable, "-m", "tests.sim_bridges.udacity.faulty_server"],
         cwd=ROOT,
@@ -87,22 +89,26 @@ def faulty_server() -> Iterator[tuple[subprocess.Popen[str], int]]:
         text=True,
     ) as process:
         ports: list[int] = []
+        farewells: Counter[str] = Counter()
 
         def read() -> None:
-            found = (re.search(r"waiting for simulators .*port=(\d+)", line) for line in process.stderr)
-            ports.extend(int(match[1]) for match in found if match)
+            for line in process.stderr:
+                if match := re.search(r"waiting for simulators .*port=(\d+)", line):
+                    ports.append(int(match[1]))
+                if match := re.search(r"vehicle gone .*reason=(.*)", line):
+                    farewells[match[1]] += 1
 
         threading.Thread(target=read, daemon=True).start()
         assert eventually(lambda: bool(ports), 60)
         try:
-            yield process, ports[0]
+            yield process, ports[0], farewells
         finally:
             process.kill()
 
 
 def soak(duration_s: float, reconnects: int = 100) -> Outcome:
     """Injects every fault in turn for a while and returns what came of it."""
-    with faulty_server() as (process, port):
+    with faulty_server() as (process, port, farewells):
         survivors = [CheckedClient(port, frame_s=0.05).start() for _ in range(SURVIVORS)]
         begin_s = time.monotonic()
         memory_warm = None
@@ -138,6 +144,7 @@ def soak(duration_s: float, reconnects: int = 100) -> Outcome:
             out_of_envelope=sum(client.out_of_envelope for client in survivors),
             alive=alive,
             exit_code=exit_code,
+            farewells=dict(farewells),
         )
 
 
