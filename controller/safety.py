@@ -186,9 +186,9 @@ class Memory:
 
     def known_speed_mps(self, limits: SafetyLimits) -> float | None:
         """Returns the speed as long as it can be trusted."""
-        if self.speed_mps is None or self.time_s is None:
+        if self.time_s is None or self.time_s - self.speed_time_s > limits.speed_trust_s:
             return None
-        return self.speed_mps if self.time_s - self.speed_time_s <= limits.speed_trust_s else None
+        return self.speed_mps
 
 
 def advance(memory: Memory, event: Event, limits: SafetyLimits) -> tuple[Memory, Transition | None]:

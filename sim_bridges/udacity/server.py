@@ -29,8 +29,8 @@ from sim_bridges.udacity.eventlet_backend import MESSAGE_MAX_BYTES, EventletBack
 IMAGE_SHAPE = (160, 320, 3)
 WARM_UP_FRAMES = 3
 
-# A client that vanishes without a word is forgotten after the sum of both; one that is only slow has most of it to
-# answer a ping.
+# A client that vanishes without a word is forgotten after the sum of both; one that is only slow has most
+# of it for its answer to a ping.
 PING_INTERVAL_S = 1.0
 PING_TIMEOUT_S = 3.8
 

@@ -19,6 +19,7 @@ from controller.safety import (
     State,
     StopOrder,
     Transition,
+    _braking_rate_per_s,
     advance,
 )
 
@@ -55,6 +56,14 @@ class Vehicle:
         self.time_s += self.step_s
         return self.happens(Frame(self.time_s, None, failure, speed_mps, steering))
 
+    def until(self, state: State, step) -> None:
+        """Repeats a step until a state is reached, for a minute of the vehicle's time at most."""
+        for _ in range(int(60 / self.step_s)):
+            if self.state is state:
+                return
+            step()
+        pytest.fail(f"{state} is not reached")
+
     @property
     def state(self) -> State:
         return self.memory.state
@@ -77,8 +86,7 @@ def in_state(state: State) -> Vehicle:
     elif state is State.STOPPING:
         vehicle.happens(StopOrder("test"))
     elif state is State.FAULT:
-        while vehicle.state is not State.FAULT:
-            vehicle.bad(speed_mps=0.0)
+        vehicle.until(state, lambda: vehicle.bad(speed_mps=0.0))
     assert vehicle.state is state
     return vehicle
 
@@ -382,8 +390,7 @@ def test_a_pause_of_the_simulator_alone_never_stops_the_vehicle():
 def test_frames_that_stay_broken_end_in_a_stop_and_then_in_fault():
     vehicle = driving()
     begin_s = vehicle.time_s
-    while vehicle.state is State.DEGRADED or vehicle.state is State.DRIVING:
-        vehicle.bad("the lens is dirty")
+    vehicle.until(State.STOPPING, lambda: vehicle.bad("the lens is dirty"))
     assert LIMITS.degraded_max_s < vehicle.time_s - begin_s <= LIMITS.degraded_max_s + 3 * STEP_S
     assert vehicle.last == Transition(State.DEGRADED, State.STOPPING, "the lens is dirty, for too long")
     for _ in range(40):
@@ -397,19 +404,16 @@ def test_frames_that_stay_broken_end_in_a_stop_and_then_in_fault():
 
 def test_a_stop_after_failure_that_never_ends_becomes_a_fault():
     vehicle = driving()
-    while vehicle.state is not State.STOPPING:
-        vehicle.bad()
+    vehicle.until(State.STOPPING, vehicle.bad)
     begin_s = vehicle.time_s
-    while vehicle.state is State.STOPPING:
-        vehicle.good(speed_mps=1.0)
+    vehicle.until(State.FAULT, lambda: vehicle.good(speed_mps=1.0))
     assert LIMITS.stop_max_s < vehicle.time_s - begin_s <= LIMITS.stop_max_s + 2 * STEP_S
     assert vehicle.last == Transition(State.STOPPING, State.FAULT, "the stop after a failure took too long")
 
 
 def test_a_standstill_has_to_be_known_to_end_a_stop():
     vehicle = driving()
-    while vehicle.state is not State.STOPPING:
-        vehicle.bad(speed_mps=None)
+    vehicle.until(State.STOPPING, lambda: vehicle.bad(speed_mps=None))
     for _ in range(20):
         vehicle.bad(speed_mps=None)
     assert vehicle.state is State.STOPPING
@@ -467,6 +471,8 @@ def test_the_human_hands_back_at_rest_even_if_the_wheels_moved_fast():
     assert vehicle.memory.steering_rate_per_s > 0.0
     vehicle.happens(HumanDrives())
     assert vehicle.good(Command(0.5, 0.0, 0.0), steering=0.5).steering == 0.5
+    assert vehicle.memory.steering_rate_per_s == 0.0
+    assert vehicle.memory.steering_unknown is False
 
 
 def test_a_human_in_a_stop_does_not_end_it_but_moves_the_wheels():
@@ -474,6 +480,93 @@ def test_a_human_in_a_stop_does_not_end_it_but_moves_the_wheels():
     vehicle.happens(HumanDrives())
     assert vehicle.state is State.STOPPING
     assert vehicle.good(steering=0.7).steering == 0.7
+
+
+# The times are exact binary fractions here, so that what happens at a limit itself can be told.
+
+EXACT = replace(LIMITS, hold_s=0.5, degraded_max_s=2.0, stop_max_s=4.0, speed_trust_s=0.5)
+
+
+def exact_vehicle() -> Vehicle:
+    vehicle = Vehicle(EXACT, step_s=0.25)
+    for _ in range(20):
+        vehicle.good(Command(0.0, 0.5, 0.0))
+    return vehicle
+
+
+def test_the_hold_lasts_as_long_as_its_limit():
+    vehicle = exact_vehicle()
+    assert [vehicle.bad().gas for _ in range(4)] == [0.5, 0.5, 0.5, 0.0]
+
+
+def test_the_degradation_lasts_as_long_as_its_limit():
+    vehicle = exact_vehicle()
+    for _ in range(9):
+        vehicle.bad()
+    assert vehicle.state is State.DEGRADED
+    vehicle.bad()
+    assert vehicle.state is State.STOPPING
+
+
+def test_the_stop_lasts_as_long_as_its_limit():
+    vehicle = exact_vehicle()
+    vehicle.until(State.STOPPING, vehicle.bad)
+    for _ in range(16):
+        vehicle.good()
+    assert vehicle.state is State.STOPPING
+    vehicle.good()
+    assert vehicle.state is State.FAULT
+
+
+def test_a_speed_is_trusted_as_long_as_its_limit():
+    vehicle = exact_vehicle()
+    brake = Command(0.0, 0.0, 1.0)
+    assert [vehicle.good(brake, speed_mps=None).brake for _ in range(3)] == [1.0, 1.0, 0.0]
+
+
+def test_degraded_gives_no_gas_either_where_it_cannot_brake():
+    vehicle = exact_vehicle()
+    for _ in range(4):
+        command = vehicle.bad(speed_mps=1.0)
+    assert (command.gas, command.brake) == (0.0, 0.0)
+
+
+def test_the_smallest_step_that_counts_moves_the_wheels():
+    memory, _ = advance(Memory(), Frame(0.0, GO, speed_mps=0.0), LIMITS)
+    assert (
+        advance(memory, Frame(1e-6, Command(1.0, 0.0, 0.0), speed_mps=0.0), LIMITS)[0].command.steering > 0.0
+    )
+    assert (
+        advance(memory, Frame(9e-7, Command(1.0, 0.0, 0.0), speed_mps=0.0), LIMITS)[0].command.steering == 0.0
+    )
+
+
+def test_steps_that_shorten_on_the_way_do_not_turn_the_wheels_beyond_the_stop():
+    vehicle = Vehicle(step_s=0.1)
+    vehicle.good(GO, speed_mps=0.0, steering=0.5)
+    fast = vehicle.good(Command(1.0, 0.0, 0.0), speed_mps=0.0)
+    vehicle.step_s = 0.01
+    path = [vehicle.good(Command(1.0, 0.0, 0.0), speed_mps=0.0).steering for _ in range(10)]
+    assert fast.steering == pytest.approx(0.9)
+    assert max(path) == 1.0
+
+
+@given(st.floats(0.0, 3.0), st.floats(0.01, 5.0), st.floats(0.005, 0.1))
+def test_the_braking_rate_comes_to_rest_exactly_at_the_distance(distance, change_max_per_s, step_s):
+    rate_per_s = _braking_rate_per_s(distance, change_max_per_s, step_s)
+    way = 0.0
+    while rate_per_s > 0.0:
+        way += rate_per_s * step_s
+        rate_per_s -= change_max_per_s
+    assert way == pytest.approx(distance, rel=1e-6, abs=1e-9)
+
+
+def test_bounds_by_speed_hold_at_very_low_and_very_high_speeds():
+    tight = replace(LIMITS, lateral_acceleration_max_mps2=0.0004)
+    assert tight.steering_bound(0.5) < 1.0
+    assert tight.steering_bound(0.5) > tight.steering_bound(1.0)
+    assert tight.steering_bound(0.0) == tight.steering_bound(0.1)
+    assert LIMITS.steering_bound(1001.0) == LIMITS.steering_bound(1000.0) < LIMITS.steering_bound(999.0)
 
 
 # What no sequence of events can bring about.
