@@ -8,6 +8,7 @@ process loses the last frame at most.
 
 import json
 import logging
+import math
 import os
 import threading
 from collections import deque
@@ -237,7 +238,7 @@ def _printable(command: Command | None) -> dict[str, float | str] | None:
     if command is None:
         return None
     return {
-        name: value if value - value == 0.0 else str(value)
+        name: value if math.isfinite(value) else str(value)
         for name, value in ((name, float(value)) for name, value in asdict(command).items())
     }
 

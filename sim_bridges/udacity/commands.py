@@ -1,13 +1,11 @@
 """The commands `serve` and `doctor`."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from controller.interface import Policy
 from models.errors import UserError
 
 SIMULATOR_PORT = 4567
@@ -38,6 +36,7 @@ def serve(
     from controller.safety import SafetyLimits
     from controller.session import SessionSettings
     from sim_bridges.udacity.dialect import MPS_PER_MPH
+    from sim_bridges.udacity.policies import load_policies
     from sim_bridges.udacity.server import ServerSettings, UdacityServer
     from sim_bridges.udacity.signals import stop_on_signals
 
@@ -45,14 +44,8 @@ def serve(
     if record is not None:
         check_recordable(record)
     log_to()
-
-    def load() -> Callable[[], Policy]:
-        from sim_bridges.udacity.policies import load_policies
-
-        return load_policies(weights)
-
     server = UdacityServer(
-        load,
+        lambda: load_policies(weights),
         ServerSettings(
             host=host,
             port=port,

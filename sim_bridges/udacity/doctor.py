@@ -19,6 +19,7 @@ import numpy as np
 from controller.interface import Observation, Policy
 from models.errors import UserError
 from sim_bridges.udacity.bridge import SILENCE_WORTH_A_WARNING_S, vehicle_frame
+from sim_bridges.udacity.policies import load_policies
 from sim_bridges.udacity.server import IMAGE_SHAPE, warm_up
 
 BUDGET_S = 0.05
@@ -53,9 +54,6 @@ def examine(weights: Path | None, host: str, port: int, token: str | None) -> It
     if weights is None:
         yield Finding(True, "no weights to look at; name some with --weights FILE")
         return
-
-    from sim_bridges.udacity.policies import load_policies
-
     try:
         policies = load_policies(weights)
     except UserError as error:

@@ -72,6 +72,7 @@ class EngineRules:
     def _on_message(self, eio_sid: str, data: object) -> None:
         if not self._is_open(eio_sid):
             return
+        self._count_as_alive(eio_sid)
         now_s = time.monotonic()
         rate = self._rates.get(eio_sid)
         if rate is None:
@@ -91,6 +92,12 @@ class EngineRules:
         """Says whether a session is open; a client that was hung up on may have messages under way."""
         engine_socket = self._sio.eio.sockets.get(eio_sid)
         return engine_socket is not None and not engine_socket.closed
+
+    def _count_as_alive(self, eio_sid: str) -> None:
+        """Gives a client that talks more time for its pong, which a busy machine may send late."""
+        engine_socket = self._sio.eio.sockets[eio_sid]
+        if engine_socket.last_ping is not None:
+            engine_socket.last_ping = time.time()
 
     def _on_unreadable(self, eio_sid: str, data: object) -> None:
         """A message that the parser refuses; if it meant to be telemetry, its chain still needs a reply."""

@@ -1,12 +1,13 @@
-"""The policy that drives, from the file that `--weights` names: ours or a published one."""
+"""The policy that drives, from the file that `--weights` names: ours or a published one.
+
+TensorFlow is loaded only once there is a file to load with it.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
 
 from controller.interface import Policy
-from controller.pixel_policy import load_policy_factory
-from controller.published_policy import load_published_factory
-from controller.runtime import limit_threads
+from models.errors import UserError
 
 PUBLISHED_SUFFIX = ".keras"
 
@@ -17,7 +18,17 @@ def load_policies(weights: Path) -> Callable[[], Policy]:
     Raises:
         UserError: The weights cannot be used, and why.
     """
+    if not weights.is_file():
+        raise UserError(f"There is no weights file {weights}.")
+
+    from controller.runtime import limit_threads
+
     limit_threads(1)
     if weights.suffix == PUBLISHED_SUFFIX:
+        from controller.published_policy import load_published_factory
+
         return load_published_factory(weights)
+
+    from controller.pixel_policy import load_policy_factory
+
     return load_policy_factory(weights)

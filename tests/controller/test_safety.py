@@ -438,6 +438,7 @@ def test_an_ordered_stop_straightens_brakes_and_stays():
 def test_a_failed_stop_that_was_resumed_does_not_fail_the_next_ordered_stop():
     vehicle = in_state(State.FAULT)
     vehicle.happens(ResumeOrder("go on"))
+    assert vehicle.memory.failed is False
     vehicle.good()
     assert vehicle.state is State.DRIVING
     vehicle.happens(StopOrder("enough"))
@@ -462,6 +463,15 @@ def test_the_human_hands_back_without_a_jump_in_steering():
     second = vehicle.good(Command(0.3, 0.4, 0.0), steering=-0.8)
     ramp = LIMITS.steering_rate_bound_per_s(5.0) / LIMITS.steering_ramp_s * STEP_S**2
     assert second.steering == pytest.approx(-0.8 + ramp)
+
+
+def test_each_time_the_human_hands_back_the_wheels_are_looked_at_anew():
+    vehicle = Vehicle()
+    for steering in (0.2, -0.5, 0.9):
+        assert vehicle.good(GO, steering=steering).steering == steering
+        assert vehicle.good(GO, steering=0.0).steering != 0.0
+        vehicle.happens(HumanDrives())
+        assert vehicle.memory.steering_unknown is True
 
 
 def test_the_human_hands_back_at_rest_even_if_the_wheels_moved_fast():

@@ -57,10 +57,49 @@ class Outcome:
     memory_end_mib: float
     chains_alive: int
     chains_expected: int
+    survivors_lost_and_back: int
     out_of_envelope: int
     alive: bool
     exit_code: int | None
     farewells: dict[str, int]
+
+
+class Survivor:
+    """A simulator that dials again when its connection is lost, as the shipped one does."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._stopping = threading.Event()
+        self.clients = [self._dial()]
+        threading.Thread(target=self._redial, daemon=True).start()
+
+    @property
+    def commands(self) -> int:
+        return sum(len(client.tally.steers) for client in self.clients)
+
+    @property
+    def out_of_envelope(self) -> int:
+        return sum(client.out_of_envelope for client in self.clients)
+
+    def is_driven(self) -> bool:
+        """Says whether replies keep coming."""
+        before = self.commands
+        return eventually(lambda: self.commands >= before + 10, 60)
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self.clients[-1].stop()
+
+    def _dial(self) -> "CheckedClient":
+        return CheckedClient(self._port, frame_s=0.05).start()
+
+    def _redial(self) -> None:
+        while not self._stopping.wait(0.02):
+            if self.clients[-1].tally.closed:
+                try:
+                    self.clients.append(self._dial())
+                except OSError:
+                    continue
 
 
 class CheckedClient(SimulatorClient):
@@ -109,7 +148,7 @@ def faulty_server() -> Iterator[tuple[subprocess.Popen[str], int, Counter[str]]]
 def soak(duration_s: float, reconnects: int = 100) -> Outcome:
     """Injects every fault in turn for a while and returns what came of it."""
     with faulty_server() as (process, port, farewells):
-        survivors = [CheckedClient(port, frame_s=0.05).start() for _ in range(SURVIVORS)]
+        survivors = [Survivor(port) for _ in range(SURVIVORS)]
         begin_s = time.monotonic()
         memory_warm = None
         made = faults = 0
@@ -121,27 +160,25 @@ def soak(duration_s: float, reconnects: int = 100) -> Outcome:
             made += 1
             if memory_warm is None and time.monotonic() - begin_s > duration_s / 3:
                 memory_warm = resident_mib(process.pid)
-        before = [client.tally.replies for client in survivors]
-        chains = sum(
-            client.wait_for_replies(count + 10) and not client.tally.closed
-            for client, count in zip(survivors, before, strict=True)
-        )
+        chains = sum(survivor.is_driven() for survivor in survivors)
+        redialled = sum(len(survivor.clients) - 1 for survivor in survivors)
         memory_end = resident_mib(process.pid)
         alive = process.poll() is None
         process.terminate()
         exit_code = process.wait(60)
-        for client in survivors:
-            client.stop()
+        for survivor in survivors:
+            survivor.stop()
         return Outcome(
             minutes=(time.monotonic() - begin_s) / 60,
-            commands=sum(len(client.tally.steers) for client in survivors),
+            commands=sum(survivor.commands for survivor in survivors),
             reconnects=made,
             faults=faults,
             memory_warm_mib=memory_warm or memory_end,
             memory_end_mib=memory_end,
             chains_alive=chains,
             chains_expected=SURVIVORS,
-            out_of_envelope=sum(client.out_of_envelope for client in survivors),
+            survivors_lost_and_back=redialled,
+            out_of_envelope=sum(survivor.out_of_envelope for survivor in survivors),
             alive=alive,
             exit_code=exit_code,
             farewells=dict(farewells),

@@ -19,7 +19,7 @@ from tests.sim_bridges.udacity.simulator_client import SimulatorClient
 from tests.sim_bridges.udacity.small_weights import save_small_weights
 
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
-PROGRAM = [sys.executable, "-m", "tests.sim_bridges.udacity.command_line"]
+PROGRAM = [sys.executable, "-m", "liquid_drive"]
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -29,7 +29,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
         env=os.environ | QUIET | environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
 
