@@ -26,6 +26,7 @@ HEADER_TIMEOUT_S = 5.0
 
 _READ_AHEAD_BYTES = 65_536
 _BYTES_PER_S_MAX = 8_000_000
+_TURN_S = 0.005
 _QUICKACK = getattr(socket, "TCP_QUICKACK", None)
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Any]
@@ -46,6 +47,7 @@ class LowLatencySocket(GreenSocket):
         self._position = 0
         self._allowance_bytes = float(_BYTES_PER_S_MAX)
         self._allowance_s = time.monotonic()
+        self._running_since_s = time.monotonic()
 
     def accept(self) -> tuple["LowLatencySocket", Any]:
         """Accepts a connection, whose packets are sent at once."""
@@ -55,6 +57,7 @@ class LowLatencySocket(GreenSocket):
 
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
         """Returns up to `bufsize` bytes, of those read ahead if there are any."""
+        self._let_others_run()
         if self._position == len(self._ahead):
             self._ahead = super().recv(_READ_AHEAD_BYTES, flags)
             self._position = 0
@@ -63,6 +66,16 @@ class LowLatencySocket(GreenSocket):
         chunk = self._ahead[self._position : self._position + bufsize]
         self._position += len(chunk)
         return chunk
+
+    def _read_trampoline(self) -> None:
+        super()._read_trampoline()
+        self._running_since_s = time.monotonic()
+
+    def _let_others_run(self) -> None:
+        """Gives the others their turn now and then, also while there is always something left to read."""
+        if time.monotonic() - self._running_since_s > _TURN_S:
+            eventlet.sleep(0)
+            self._running_since_s = time.monotonic()
 
     def _close_both_ways(self) -> None:
         """Closes the connection for good; the files of the web server keep its descriptor for a while."""

@@ -84,6 +84,28 @@ def test_a_client_that_floods_has_to_wait():
     client.close()
 
 
+def test_a_client_that_always_has_something_to_say_gives_the_others_their_turn():
+    accepted, client = connected()
+    client.sendall(b"x" * 50_000)
+    turns: list[int] = []
+
+    def take_turns() -> None:
+        while True:
+            turns.append(len(turns))
+            eventlet.sleep(0)
+
+    other = eventlet.spawn(take_turns)
+    for _ in range(50_000):
+        accepted.recv(1)
+        if len(turns) > 3:
+            break
+        accepted._running_since_s -= 0.001
+    assert len(turns) > 3
+    other.kill()
+    accepted.close()
+    client.close()
+
+
 def test_functions_are_called_on_the_servers_thread_whoever_posts_them():
     backend = EventletBackend("127.0.0.1", 0)
     called: list[int] = []
