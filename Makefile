@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test lint bench clean
+.PHONY: setup demo test lint bench soak mutation clean
 
 setup: .venv/installed
 
@@ -24,6 +24,13 @@ lint: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks $(NAME)
+
+soak: setup
+	$(BIN)/python -m tests.sim_bridges.udacity.soak 10
+
+mutation: setup
+	$(BIN)/mutmut run
+	$(BIN)/mutmut results
 
 clean:
 	rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache .hypothesis

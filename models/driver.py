@@ -122,8 +122,7 @@ class LanDriver(keras.Model):
         Returns:
             The commands `(B, 3)`, equal to the last ones of the whole sequence's call, and the new state.
         """
-        intervals_s = ops.where(state.valid[:, -1], time_s - state.times[:, -1], 0.0)
-        features = self._with_intervals(self.encoder(frame), intervals_s)
+        features = self._with_intervals(self.encoder(frame), state.seconds_since_newest(time_s))
         attended, state = self.attention.step(features, time_s, state)
         return self._decide(features, attended), state
 

@@ -26,6 +26,11 @@ class KeyMemory(NamedTuple):
     times: Tensor
     valid: Tensor | None
 
+    def seconds_since_newest(self, time_s: Tensor) -> Tensor:
+        """Return the time from the newest key to `time_s`, `(B,)`; 0 where there is no key yet."""
+        since_s = time_s - self.times[:, -1]
+        return since_s if self.valid is None else ops.where(self.valid[:, -1], since_s, 0.0)
+
 
 def empty_memory(
     batch: int, heads: int, window: int, head_dim: int, terms: int, dtypes: tuple[str, str]

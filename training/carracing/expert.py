@@ -25,8 +25,10 @@ class DrivingStyle:
 
     Attributes:
         centring: Pull of the line towards the centre of the road, see `smooth_line`.
+        half_width_m: Largest offset of the line from the centre of the road.
         look_ahead_m: Distance of the pursued point at standstill.
         look_ahead_s: What each m/s of speed adds to that distance.
+        cut_m: How far the chord to the pursued point may lie inside of the line's bend.
         steering_gain: Factor on the curvature that pure pursuit asks for; above 1 it makes up for understeer.
         slide_gain: Steering against the hull's sideways motion, rad per rad of slip angle.
         lateral_mps2: Lateral acceleration in the line's corners.
@@ -43,8 +45,10 @@ class DrivingStyle:
     """
 
     centring: float
+    half_width_m: float
     look_ahead_m: float
     look_ahead_s: float
+    cut_m: float
     steering_gain: float
     slide_gain: float
     lateral_mps2: float
@@ -99,9 +103,10 @@ class Expert:
 
     def __init__(self, track: Any, style: DrivingStyle) -> None:
         self.style = style
-        self.line = smooth_line(track, style.centring)
+        self.line = smooth_line(track, style.centring, style.half_width_m)
         self._xs, self._ys = self.line.points.T.tolist()
         self._gaps = self.line.gaps.tolist()
+        self._turns = (self.line.curvature * self.line.gaps).tolist()
         self._speeds = speed_profile(self.line, style).tolist()
         self._nearest: int | None = None
 
@@ -122,11 +127,22 @@ class Expert:
     def _pursue(self, state: CarState, speed: float, point: tuple[int, float]) -> float:
         """Returns the curvature in 1/m, positive to the right, of the arc to the pursued point."""
         index, along = point
-        reach = self.style.look_ahead_m + self.style.look_ahead_s * speed
+        reach = self._reach(index, along, self.style.look_ahead_m + self.style.look_ahead_s * speed)
         x, y = self._at(self._ahead(index, along + reach))
         to_x, to_y = x - state.x, y - state.y
         right_of_nose = to_x * state.forward[1] - to_y * state.forward[0]
         return 2 * right_of_nose / (to_x * to_x + to_y * to_y)
+
+    def _reach(self, index: int, along: float, wanted_m: float) -> float:
+        """Returns as much of a distance as its chord does not cut too far: by an arc's length x angle / 8."""
+        distance, turned = -along, 0.0
+        while distance < wanted_m:
+            distance += self._gaps[index]
+            index = (index + 1) % len(self._gaps)
+            turned += self._turns[index]
+            if distance * abs(turned) > 8 * self.style.cut_m:
+                break
+        return max(min(distance, wanted_m), 1.0)
 
     def _steer(self, state: CarState, speed: float, curvature: float) -> float:
         slide = state.velocity[0] * state.forward[1] - state.velocity[1] * state.forward[0]

@@ -31,9 +31,9 @@ class Recipe:
     seed: int = 0
     demonstrations: int = 48
     drives: int = 50
-    expert_shares: tuple[float, ...] = (0.3, 0.0, 0.0, 0.0)
+    expert_shares: tuple[float, ...] = (0.3, 0.0, 0.0, 0.0, 0.0)
     round_epochs: int = 5
-    final_epochs: int = 36
+    final_epochs: int = 30
     batches: int = 100
     batch_size: int = 24
     chunk_length: int = 24

@@ -8,10 +8,12 @@ from training.carracing.expert import DrivingStyle
 STYLES: dict[float, DrivingStyle] = {
     0.0: DrivingStyle(
         centring=0.005092,
-        look_ahead_m=8.741,
+        half_width_m=5.0,
+        look_ahead_m=10.0,
         look_ahead_s=0.1949,
+        cut_m=2.2,
         steering_gain=1.263,
-        slide_gain=0.4147,
+        slide_gain=0.55,
         lateral_mps2=296.4,
         pursuit_mps2=243.6,
         braking_mps2=204.9,
@@ -26,8 +28,10 @@ STYLES: dict[float, DrivingStyle] = {
     ),
     0.5: DrivingStyle(
         centring=0.005524,
+        half_width_m=5.0,
         look_ahead_m=9.205,
         look_ahead_s=0.1876,
+        cut_m=2.2,
         steering_gain=1.343,
         slide_gain=0.4966,
         lateral_mps2=207.0,
@@ -44,8 +48,10 @@ STYLES: dict[float, DrivingStyle] = {
     ),
     0.8: DrivingStyle(
         centring=0.005188,
+        half_width_m=5.0,
         look_ahead_m=8.458,
         look_ahead_s=0.243,
+        cut_m=9.0,
         steering_gain=0.9772,
         slide_gain=0.4392,
         lateral_mps2=94.83,

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+CENTRING_STEPS = 8
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -45,27 +47,32 @@ class Limits(Protocol):
         """Speed on straights."""
 
 
-def smooth_line(track: list[tuple[float, float, float, float]], centring: float) -> Line:
+def smooth_line(track: list[tuple[float, float, float, float]], centring: float, half_width_m: float) -> Line:
     """Returns the line that trades smoothness against closeness to the centre of the road.
 
     The offsets n along the road's normals minimise the sum of squared second differences of the line's
-    points plus `centring` times the sum of n^2, a linear system. A small `centring` cuts corners further.
+    points plus `centring` times the sum of n^2, a linear system. A small `centring` cuts corners. Where that
+    leads off the road, the pull to the centre grows until it no longer does.
 
     Args:
         track: The environment's own `track`: for each tile an angle, the road's heading in rad, x and y in m.
         centring: Weight of the pull towards the centre, per point.
+        half_width_m: Largest offset, up to what the last steps of the iteration leave.
     """
     _, heading, x, y = np.array(track).T
     normals = np.stack([np.cos(heading), np.sin(heading)])
     centre = np.stack([x, y])
     identity = np.eye(len(x))
     bend = np.roll(identity, 1, axis=1) - 2 * identity + np.roll(identity, -1, axis=1)
-    system, forcing = centring * identity, np.zeros(len(x))
+    system, forcing = np.zeros_like(identity), np.zeros(len(x))
     for along, position in zip(normals, centre, strict=True):
         bent = bend * along
         system = system + bent.T @ bent
         forcing = forcing - bent.T @ (bend @ position)
-    offsets = np.linalg.solve(system, forcing)
+    pull = np.full(len(x), centring)
+    for _ in range(CENTRING_STEPS):
+        offsets = np.linalg.solve(system + np.diag(pull), forcing)
+        pull *= np.maximum(np.abs(offsets) / half_width_m, 1.0)
     return _measure((centre + normals * offsets).T)
 
 
