@@ -16,7 +16,7 @@ import pytest
 
 from tests.sim_bridges.udacity.running_server import ROOT, eventually, serving
 from tests.sim_bridges.udacity.simulator_client import SimulatorClient
-from tests.sim_bridges.udacity.small_weights import save_small_weights
+from tests.small_checkpoint import UDACITY, save_small_checkpoint
 
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 PROGRAM = [sys.executable, "-m", "liquid_drive"]
@@ -69,7 +69,7 @@ def a_serve_process(*arguments: str) -> Iterator[Serving]:
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory) -> Path:
-    return save_small_weights(tmp_path_factory.mktemp("weights"))
+    return save_small_checkpoint(tmp_path_factory.mktemp("weights") / "small.weights.h5", UDACITY)
 
 
 @pytest.mark.slow
