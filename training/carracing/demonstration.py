@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,7 +65,7 @@ class Demonstration:
             with np.load(path, allow_pickle=False) as content:
                 drive = Drive(**json.loads(str(content["drive"])))
                 return cls(content["images"], content["times_s"], content["advice"], drive)
-        except (OSError, KeyError, TypeError, ValueError) as error:
+        except (EOFError, OSError, KeyError, TypeError, ValueError, BadZipFile) as error:
             raise UserError(
                 f"{path} is not a recorded drive ({error}): delete it to have it made again."
             ) from None

@@ -57,7 +57,9 @@ def test_the_network_drives_where_the_expert_does_not():
     assert recorded.drive.score < 0
     assert len(policy.seen) == len(recorded.images)
     np.testing.assert_array_equal(PREPROCESSING(policy.seen[-1].image), recorded.images[-1])
-    assert recorded.advice[:, 0, 1].mean() > 0.5
+    # The expert would go: gas, and no brake.
+    assert recorded.advice[:, 0, 1].min() > 0.1
+    assert recorded.advice[:, 0, 2].max() == 0
 
 
 @pytest.mark.slow
