@@ -46,7 +46,7 @@ def train(
 ) -> None:
     """Trains the CarRacing policy: demonstrations, DAgger rounds, and a long last training.
 
-    Takes about an hour and a half on two cores. Killed anywhere, the same command goes on. At the end the
+    Takes about an hour on two cores. Killed anywhere, the same command goes on. At the end the
     working folder holds report.json and report.png with loss curves and the scores of each round.
     """
     from models.checkpoint import manifest_path
