@@ -54,10 +54,7 @@ def carracing(
     environment = make_environment(render_mode="human" if render else "rgb_array" if film else None)
     car = CarRacing(environment, drop_frames)
     console = Console()
-    driven = [
-        _drive_shown(console, car, policy, track, environment if film else None, film)
-        for track in evaluation.seeds
-    ]
+    driven = [_drive_shown(console, car, policy, track, film) for track in evaluation.seeds]
     environment.close()
     if film:
         film.close()
@@ -100,7 +97,7 @@ def evaluate(
         _write_json(json_file, report(evaluation, driven))
 
 
-def _drive_shown(console: Console, car: Any, policy: Any, track: int, environment: Any, film: Any) -> Episode:
+def _drive_shown(console: Console, car: Any, policy: Any, track: int, film: Any) -> Episode:
     """Drives one track with its score on the screen, and its pictures in the film if there is one."""
     from sim_bridges.carracing.episode import drive
 
@@ -114,7 +111,7 @@ def _drive_shown(console: Console, car: Any, policy: Any, track: int, environmen
             frame += 1
             bars.update(task, description=f"Track {track}  frame {frame}  score {score:.0f}")
             if film and frame % film.stride == 0:
-                film.add(environment.render())
+                film.add(car.environment.render())
 
         episode = drive(car, policy, track, follow)
     lap = f"lap in {episode.lap_s:.2f} s" if episode.lap_s else "no complete lap"
@@ -125,8 +122,13 @@ def _drive_shown(console: Console, car: Any, policy: Any, track: int, environmen
     return episode
 
 
+def _percentiles_ms(latencies_s: list[float]) -> tuple[float, float]:
+    p50, p99 = 1000 * np.percentile(latencies_s, (50, 99))
+    return float(p50), float(p99)
+
+
 def _latency(latencies_s: list[float]) -> str:
-    p50, p99 = np.percentile(np.array(latencies_s) * 1000, (50, 99))
+    p50, p99 = _percentiles_ms(latencies_s)
     return f"command after {p50:.1f} ms (p50), {p99:.1f} ms (p99)"
 
 
@@ -137,8 +139,7 @@ def _show_summary(console: Console, episodes: list[Episode]) -> None:
     table = Table(title=f"{len(episodes)} episode{'s' if len(episodes) > 1 else ''}")
     for heading in ("mean score", "std", "min", "complete laps", "p50", "p99"):
         table.add_column(heading, justify="right")
-    latencies_ms = 1000 * np.concatenate([episode.latencies_s for episode in episodes])
-    p50, p99 = np.percentile(latencies_ms, (50, 99))
+    p50, p99 = _percentiles_ms([latency for episode in episodes for latency in episode.latencies_s])
     table.add_row(
         f"{result['mean']:.1f}",
         f"{result['std']:.1f}",
