@@ -4,25 +4,23 @@ from collections.abc import Callable
 from pathlib import Path
 
 from controller.interface import Command, Observation
-from controller.runtime import Runtime, TensorFlowRuntime
-from models import checkpoint
-from models.preprocessing import Preprocessing
+from controller.runtime import LoadedNetwork, RuntimeChoice, load_network
 
 
 class PixelPolicy:
-    """Drives one vehicle by the network.
+    """Drives one vehicle by a network.
 
     Args:
-        name: Name of the policy.
-        preprocessing: From a camera frame to the network's input.
-        runtime: The network, which vehicles may share.
+        loaded: The network, which vehicles may share. What it does not decide, such as the pedals where it
+            only steers, stays at zero.
     """
 
-    def __init__(self, name: str, preprocessing: Preprocessing, runtime: Runtime) -> None:
-        self.name = name
-        self._preprocessing = preprocessing
-        self._runtime = runtime
-        self._memory = runtime.initial_memory()
+    def __init__(self, loaded: LoadedNetwork) -> None:
+        self.name = loaded.manifest.name
+        self._preprocessing = loaded.manifest.preprocessing
+        self._outputs = tuple(loaded.manifest.outputs)
+        self._runtime = loaded.runtime
+        self._memory = self._runtime.initial_memory()
 
     def reset(self) -> None:
         """Forgets the frames seen so far."""
@@ -36,16 +34,21 @@ class PixelPolicy:
         """
         frame = self._preprocessing(observation.image)
         outputs, self._memory = self._runtime.step(frame, observation.time_s, self._memory)
-        steering, gas, brake = outputs.tolist()
-        return Command(steering, gas, brake)
+        decided = dict(zip(self._outputs, outputs.tolist(), strict=True))
+        return Command(decided["steering"], decided.get("gas", 0.0), decided.get("brake", 0.0))
 
 
-def load_policy_factory(weights: Path) -> Callable[[], PixelPolicy]:
+def load_policy_factory(
+    weights: Path, runtime: RuntimeChoice = RuntimeChoice.AUTO
+) -> Callable[[], PixelPolicy]:
     """Loads weights once and returns a function that makes a policy for each vehicle.
+
+    Args:
+        weights: A `.weights.h5`, `.keras` or `.tflite` file.
+        runtime: What is to run the network.
 
     Raises:
         UserError: The weights cannot be used, and why.
     """
-    loaded = checkpoint.load(weights)
-    runtime = TensorFlowRuntime(loaded.network)
-    return lambda: PixelPolicy(loaded.manifest.name, loaded.manifest.preprocessing, runtime)
+    loaded = load_network(weights, runtime)
+    return lambda: PixelPolicy(loaded)

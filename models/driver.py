@@ -14,7 +14,7 @@ Tensor = Any
 
 @keras.saving.register_keras_serializable(package="liquid_drive")
 class LanDriver(keras.Model):
-    """Frame encoder, liquid attention over the newest frames, and heads for steering, gas and brake.
+    """Frame encoder, liquid attention over the newest frames, and heads for steering and the pedals.
 
     The newest frame is the query; it attends itself and the frames before it, at most `window` together, each
     by its features and by the real time since it was taken. A frame's features also tell how long ago the
@@ -30,6 +30,8 @@ class LanDriver(keras.Model):
         time_scale: Half-life in seconds of a fresh key's logit before training.
         phi_hidden: Hidden units of the attention's gates.
         hidden: Hidden units of the heads.
+        pedals: Whether there is a head for gas and brake; where a speed control holds a set speed there need
+            not be.
 
     Call arguments:
         inputs: Dictionary of `frames`, uint8, shape `(B, T, height, width, 3)`; `times_s`, shape `(B, T)`:
@@ -37,10 +39,11 @@ class LanDriver(keras.Model):
             `(B, T)`: seconds since the frame before each, 0 for the first of a drive.
 
     Returns:
-        Commands of shape `(B, T, 3)`: steering in -1..1, gas and brake in 0..1.
-    """
+        Commands of shape `(B, T, outputs)`: steering in -1..1, then gas and brake in 0..1 where it has pedals.
 
-    outputs = 3
+    Attributes:
+        outputs: Numbers in a command, 3 or 1.
+    """
 
     def __init__(
         self,
@@ -52,11 +55,13 @@ class LanDriver(keras.Model):
         time_scale: float = 0.1,
         phi_hidden: int = 32,
         hidden: int = 64,
+        pedals: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.image_shape = tuple(image_shape)
         self.window = window
+        self.outputs = 3 if pedals else 1
         self._settings = {
             "image_shape": self.image_shape,
             "filters": tuple(filters),
@@ -66,6 +71,7 @@ class LanDriver(keras.Model):
             "time_scale": time_scale,
             "phi_hidden": phi_hidden,
             "hidden": hidden,
+            "pedals": pedals,
         }
         self.encoder = FrameEncoder(filters, features)
         self.attention = LAN(
@@ -84,7 +90,7 @@ class LanDriver(keras.Model):
         self.normalize = keras.layers.LayerNormalization()
         self.hidden = keras.layers.Dense(hidden, activation="relu")
         self.steering = keras.layers.Dense(1, activation="tanh")
-        self.pedals = keras.layers.Dense(2, activation="sigmoid")
+        self.pedals = keras.layers.Dense(2, activation="sigmoid") if pedals else None
 
     def build(self, input_shape: Any = None) -> None:
         """Creates all weights; they depend on the configuration alone."""
@@ -95,7 +101,8 @@ class LanDriver(keras.Model):
         self.normalize.build((None, None, features))
         self.hidden.build((None, None, features))
         self.steering.build((None, None, self._settings["hidden"]))
-        self.pedals.build((None, None, self._settings["hidden"]))
+        if self.pedals is not None:
+            self.pedals.build((None, None, self._settings["hidden"]))
         self.built = True
 
     def call(self, inputs: dict[str, Tensor]) -> Tensor:
@@ -120,7 +127,7 @@ class LanDriver(keras.Model):
             state: What `initial_state` or the last `step` returned.
 
         Returns:
-            The commands `(B, 3)`, equal to the last ones of the whole sequence's call, and the new state.
+            The commands `(B, outputs)`, equal to the last ones of the whole sequence's call, and the new state.
         """
         features = self._with_intervals(self.encoder(frame), state.seconds_since_newest(time_s))
         attended, state = self.attention.step(features, time_s, state)
@@ -132,7 +139,10 @@ class LanDriver(keras.Model):
 
     def _decide(self, features: Tensor, attended: Tensor) -> Tensor:
         hidden = self.hidden(self.normalize(features + attended))
-        return ops.concatenate([self.steering(hidden), self.pedals(hidden)], axis=-1)
+        steering = self.steering(hidden)
+        if self.pedals is None:
+            return steering
+        return ops.concatenate([steering, self.pedals(hidden)], axis=-1)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
