@@ -1,0 +1,108 @@
+"""Starts the service in its container: the environment's variables become options of `liquid-drive serve`.
+
+Only the standard library is imported, since every start waits for it.
+"""
+
+import ipaddress
+import os
+import secrets
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+ROUTES = Path("/proc/net/route")
+RECORDINGS = Path("/recordings")
+TOKEN_FILE = Path("/run/liquid-drive/token")
+WEIGHTS = Path("/weights")
+WEIGHTS_SUFFIXES = (".tflite", ".weights.h5", ".keras")
+"""In the order of preference among the files of one policy."""
+
+
+class SettingError(Exception):
+    """A setting of the container is wrong: one sentence that names the problem and the remedy."""
+
+
+def options(settings: Mapping[str, str], weights: Path = WEIGHTS, routes: Path = ROUTES) -> list[str]:
+    """Returns the options of `liquid-drive serve` that the environment's variables ask for.
+
+    Without `LIQUID_DRIVE_ALLOW`, simulators are admitted from the gateway alone: a port that Docker publishes
+    on the host's loopback is reached by way of it.
+
+    Raises:
+        SettingError: The folder of weights holds several policies, or there is no gateway.
+    """
+    networks = settings.get("LIQUID_DRIVE_ALLOW", "").replace(",", " ").split() or [gateway(routes)]
+    chosen = ["--host", "0.0.0.0"]  # noqa: S104
+    for network in networks:
+        chosen += ["--allow", network]
+    if speed := settings.get("LIQUID_DRIVE_SPEED"):
+        chosen += ["--speed", speed]
+    if settings.get("LIQUID_DRIVE_RECORD", "").lower() in ("1", "true", "yes"):
+        chosen += ["--record", str(RECORDINGS)]
+    if policy := mounted_policy(weights):
+        chosen += ["--weights", str(policy)]
+    return chosen
+
+
+def mounted_policy(folder: Path) -> Path | None:
+    """Returns the weights of the one policy in a folder, or None where there is none.
+
+    Raises:
+        SettingError: There are several.
+    """
+    names: dict[str, Path] = {}
+    for suffix in WEIGHTS_SUFFIXES:
+        for path in sorted(folder.glob(f"*{suffix}")):
+            names.setdefault(path.name.removesuffix(suffix), path)
+    if len(names) > 1:
+        raise SettingError(f"{folder} holds several policies ({', '.join(sorted(names))}): mount one alone.")
+    return next(iter(names.values()), None)
+
+
+def gateway(routes: Path) -> str:
+    """Returns the gateway of the default route, from the kernel's table of hexadecimal numbers.
+
+    Raises:
+        SettingError: There is none.
+    """
+    for line in routes.read_text().splitlines()[1:]:
+        _, destination, address, *_ = line.split()
+        if destination == "00000000" and address != "00000000":
+            return str(ipaddress.IPv4Address(bytes.fromhex(address)[::-1]))
+    raise SettingError(
+        "This container has no gateway: set LIQUID_DRIVE_ALLOW to the network of the simulators, "
+        "such as 192.168.1.0/24."
+    )
+
+
+def token(given: str | None, file: Path = TOKEN_FILE) -> str:
+    """Returns the secret of the web routes, and keeps it in a file for those who share its volume.
+
+    Args:
+        given: The secret from the environment; without one the file's is used, and at first a random one.
+        file: Where it is kept, readable by user and group.
+    """
+    if given is None and file.is_file():
+        return file.read_text()
+    secret = given or secrets.token_urlsafe(32)
+    partial = file.with_name(f"{file.name}.partial")
+    partial.touch(mode=0o640)
+    partial.write_text(secret)
+    partial.replace(file)
+    return secret
+
+
+def main() -> None:
+    """Becomes the service; options on the container's command line come last."""
+    try:
+        os.environ["LIQUID_DRIVE_TOKEN"] = token(os.environ.get("LIQUID_DRIVE_TOKEN") or None)
+        command = ["liquid-drive", "serve", *options(os.environ), *sys.argv[1:]]
+    except SettingError as error:
+        sys.exit(f"Error: {error}")
+    except OSError as error:
+        sys.exit(f"Error: {error}: mount a folder there that user {os.getuid()} may use.")
+    os.execvp(command[0], command)  # noqa: S606
+
+
+if __name__ == "__main__":
+    main()
