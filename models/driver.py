@@ -39,7 +39,7 @@ class LanDriver(keras.Model):
             `(B, T)`: seconds since the frame before each, 0 for the first of a drive.
 
     Returns:
-        Commands of shape `(B, T, outputs)`: steering in -1..1, then gas and brake in 0..1 where it has pedals.
+        Commands of shape `(B, T, outputs)`: steering in -1..1; with pedals also gas and brake in 0..1.
 
     Attributes:
         outputs: Numbers in a command, 3 or 1.
@@ -127,7 +127,7 @@ class LanDriver(keras.Model):
             state: What `initial_state` or the last `step` returned.
 
         Returns:
-            The commands `(B, outputs)`, equal to the last ones of the whole sequence's call, and the new state.
+            The commands `(B, outputs)`, equal to the whole sequence's last ones, and the new state.
         """
         features = self._with_intervals(self.encoder(frame), state.seconds_since_newest(time_s))
         attended, state = self.attention.step(features, time_s, state)

@@ -9,7 +9,7 @@ from controller.interface import Command, Observation, Policy
 from models.preprocessing import Preprocessing
 from sim_bridges.carracing.environment import STEP_LIMIT
 from training.carracing.demonstration import Demonstration, Drive
-from training.carracing.drops import draw_drop_share, kept_frames
+from training.drops import draw_drop_share, kept_frames
 from training.carracing.expert import DrivingStyle, Expert
 from training.carracing.simulator import OnDemandCarRacing
 from training.carracing.styles import STYLES, blend

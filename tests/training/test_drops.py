@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.carracing.drops import draw_drop_share, kept_frames
+from training.drops import draw_drop_share, kept_frames
 
 
 @pytest.mark.parametrize("drop_share", [0.0, 0.3, 0.85])
