@@ -1,16 +1,28 @@
-"""The network as a compiled function of fixed shapes."""
+"""What runs a policy's network, and which of the two that can do it is taken."""
 
+import hashlib
+import logging
 import os
+from dataclasses import dataclass
+from enum import Enum
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.driver import LanDriver
+from controller.logs import log
+from models import checkpoint
+from models.checkpoint import PUBLISHED_SUFFIX, Manifest
+from models.errors import UserError
+from models.exported import SUFFIX, LiteRtNetwork
+
+INSTALL_TENSORFLOW = "pip install 'liquid-drive[tensorflow]'"
 
 
 class Runtime(Protocol):
-    """Runs the driving network for one vehicle at a time; what it remembers is the caller's."""
+    """Runs a network for one vehicle at a time; what it remembers is the caller's."""
 
     def initial_memory(self) -> Any:
         """Returns the memory of a drive that has seen no frame yet."""
@@ -25,37 +37,60 @@ class Runtime(Protocol):
         """
 
 
-class TensorFlowRuntime:
-    """A network as one TensorFlow graph, warmed up on construction.
+class RuntimeChoice(str, Enum):
+    """What is to run the network."""
 
-    Args:
-        network: The network.
+    AUTO = "auto"
+    """LiteRT where the weights are exported, else TensorFlow."""
+
+    LITERT = "litert"
+    TENSORFLOW = "tensorflow"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedNetwork:
+    """A network that is ready to run.
+
+    Attributes:
+        manifest: What it is.
+        runtime: What runs it, which vehicles may share.
     """
 
-    def __init__(self, network: LanDriver) -> None:
-        import tensorflow as tf
+    manifest: Manifest
+    runtime: Runtime
 
-        def step(frame: Any, time_s: Any, memory: Any) -> Any:
-            outputs, memory = network.step(frame[None], time_s[None], memory)
-            return outputs[0], memory
 
-        self._initial_memory = network.initial_state()
-        self._step = tf.function(step, autograph=False).get_concrete_function(
-            tf.TensorSpec(network.image_shape, tf.uint8),
-            tf.TensorSpec((), tf.float64),
-            tf.nest.map_structure(lambda x: tf.TensorSpec(x.shape, x.dtype), self._initial_memory),
-        )
-        self._constant = tf.constant
-        self.step(np.zeros(network.image_shape, np.uint8), 0.0, self._initial_memory)
+class _ObstacleError(Exception):
+    """Why LiteRT cannot run a network, and what to do about it."""
 
-    def initial_memory(self) -> Any:
-        """Returns the memory of a drive that has seen no frame yet."""
-        return self._initial_memory
 
-    def step(self, frame: NDArray[np.uint8], time_s: float, memory: Any) -> tuple[NDArray[np.float32], Any]:
-        """Returns the network's outputs and the new memory."""
-        outputs, memory = self._step(self._constant(frame), self._constant(time_s, "float64"), memory)
-        return outputs.numpy(), memory
+def load_network(weights: Path, choice: RuntimeChoice = RuntimeChoice.AUTO) -> LoadedNetwork:
+    """Loads a network: of ours, a published one, or an exported one that came without its weights.
+
+    Args:
+        weights: A `.weights.h5`, `.keras` or `.tflite` file.
+        choice: What is to run it.
+
+    Raises:
+        UserError: The file cannot be used, or nothing can run it here, and why.
+    """
+    manifest = _manifest(weights)
+    if choice is not RuntimeChoice.TENSORFLOW:
+        try:
+            runtime = _litert(weights, manifest)
+        except _ObstacleError as obstacle:
+            if choice is RuntimeChoice.LITERT or weights.suffix == SUFFIX:
+                raise UserError(f"LiteRT cannot run {weights}: {obstacle}.") from None
+            if not _has_tensorflow():
+                raise UserError(
+                    f"Nothing here can run {weights}: TensorFlow is not installed "
+                    f"({INSTALL_TENSORFLOW}), and for LiteRT {obstacle}."
+                ) from None
+            log(logging.INFO, "TensorFlow runs the network", weights=weights, reason=obstacle)
+        else:
+            log(logging.INFO, "LiteRT runs the network", weights=weights)
+            return LoadedNetwork(manifest, runtime)
+    return LoadedNetwork(manifest, _tensorflow(weights))
 
 
 def limit_threads(count: int) -> None:
@@ -65,3 +100,50 @@ def limit_threads(count: int) -> None:
     fight for cores.
     """
     os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = str(count)
+
+
+def _manifest(weights: Path) -> Manifest:
+    if weights.suffix not in (PUBLISHED_SUFFIX, SUFFIX):
+        return checkpoint.read_manifest(weights)
+    if not weights.is_file():
+        raise UserError(f"There is no weights file {weights}.")
+    if weights.suffix == SUFFIX:
+        return Manifest.read(weights.with_suffix(".json"))
+
+    from models.published import manifest_of_published
+
+    return manifest_of_published(weights)
+
+
+def _litert(weights: Path, manifest: Manifest) -> Runtime:
+    if find_spec("ai_edge_litert") is None:
+        raise _ObstacleError("ai-edge-litert is not installed (pip install ai-edge-litert)")
+    if manifest.exported is None:
+        raise _ObstacleError(f"the weights are not exported (liquid-drive export {weights})")
+    file = weights.with_name(manifest.exported.file)
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise _ObstacleError(
+            f"the exported file {file} cannot be read: {error.strerror} (liquid-drive export {weights})"
+        ) from None
+    if hashlib.sha256(content).hexdigest() != manifest.exported.sha256:
+        raise _ObstacleError(
+            f"the exported file {file} is not the one that its manifest names (liquid-drive export {weights})"
+        )
+    return LiteRtNetwork(content)
+
+
+def _tensorflow(weights: Path) -> Runtime:
+    if weights.suffix == SUFFIX:
+        raise UserError(f"TensorFlow cannot run an exported file such as {weights}: give the weights.")
+    if not _has_tensorflow():
+        raise UserError(f"TensorFlow is not installed: {INSTALL_TENSORFLOW}, or leave --runtime out.")
+
+    from controller.tensorflow_runtime import load_with_tensorflow
+
+    return load_with_tensorflow(weights)
+
+
+def _has_tensorflow() -> bool:
+    return find_spec("tensorflow") is not None

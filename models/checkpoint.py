@@ -1,6 +1,7 @@
 """Weights on disk, and beside them the manifest that says what they are.
 
-A checkpoint `NAME` is two files in one folder: `NAME.weights.h5` and `NAME.json`.
+A checkpoint `NAME` is two files in one folder, `NAME.weights.h5` and `NAME.json`, and once it is exported
+`NAME.tflite` as well.
 """
 
 import hashlib
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.errors import UserError
+from models.exported import Exported
 from models.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 WEIGHTS_SUFFIX = ".weights.h5"
+PUBLISHED_SUFFIX = ".keras"
 SHIPPED = Path(__file__).parent / "weights"
 
 
@@ -26,13 +29,14 @@ class Manifest:
 
     Attributes:
         name: Name of the policy.
-        architecture: Arguments of `LanDriver`.
+        architecture: Arguments of `LanDriver`; none for a published network, whose file says what it is.
         preprocessing: How a camera frame becomes the network's input.
         outputs: For each output of the network, in order, its range and meaning.
         training: Command, data and settings that made the weights.
         scores: What the weights reached, and how that was measured.
         versions: Versions of Python and the packages that made them.
         sha256: Hash of the weights file, in hexadecimal.
+        exported: The same network in LiteRT's format, None where it has not been exported.
         format: Version of this manifest's own layout.
     """
 
@@ -44,6 +48,7 @@ class Manifest:
     scores: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     sha256: str = ""
+    exported: Exported | None = None
     format: int = FORMAT
 
     @classmethod
@@ -69,7 +74,8 @@ class Manifest:
             )
         try:
             preprocessing = Preprocessing(**content.pop("preprocessing"))
-            return cls(preprocessing=preprocessing, **content)
+            exported = content.pop("exported", None)
+            return cls(preprocessing=preprocessing, exported=exported and Exported(**exported), **content)
         except (KeyError, TypeError) as error:
             raise UserError(f"The manifest {path} does not have the expected fields ({error}).") from None
 
@@ -97,7 +103,13 @@ def manifest_path(weights: Path) -> Path:
     """
     if not weights.name.endswith(WEIGHTS_SUFFIX):
         raise UserError(f"A weights file's name ends in {WEIGHTS_SUFFIX}, which {weights} does not.")
-    return weights.with_name(weights.name.removesuffix(WEIGHTS_SUFFIX) + ".json")
+    return beside(weights, ".json")
+
+
+def beside(weights: Path, suffix: str) -> Path:
+    """Returns the path of the same name with another suffix than a weights file's."""
+    name = weights.name.removesuffix(WEIGHTS_SUFFIX).removesuffix(PUBLISHED_SUFFIX)
+    return weights.with_name(name + suffix)
 
 
 def sha256_of(path: Path) -> str:
@@ -111,7 +123,7 @@ def save(weights: Path, network: "LanDriver", manifest: Manifest) -> Manifest:
     partial = weights.with_name("partial-" + weights.name)
     network.save_weights(partial)
     partial.replace(weights)
-    complete = replace(manifest, architecture=network.get_config(), sha256=sha256_of(weights))
+    complete = replace(manifest, architecture=network.get_config(), sha256=sha256_of(weights), exported=None)
     complete.write(manifest_path(weights))
     return complete
 
@@ -121,6 +133,16 @@ def load(weights: Path) -> Checkpoint:
 
     Raises:
         UserError: A file is missing or broken, the hash differs, or the weights do not fit the architecture.
+    """
+    manifest = read_manifest(weights)
+    return Checkpoint(_build(manifest, weights), manifest)
+
+
+def read_manifest(weights: Path) -> Manifest:
+    """Returns the manifest of a weights file that is exactly the one that the manifest names.
+
+    Raises:
+        UserError: A file is missing or broken, or the hash differs.
     """
     if not weights.is_file():
         raise UserError(
@@ -134,7 +156,7 @@ def load(weights: Path) -> Checkpoint:
             f"The weights file {weights} is not the one that its manifest describes: its SHA-256 is {found}, "
             f"the manifest says {manifest.sha256 or 'nothing'}. Restore both files from the same source."
         )
-    return Checkpoint(_build(manifest, weights), manifest)
+    return manifest
 
 
 def _build(manifest: Manifest, weights: Path) -> "LanDriver":

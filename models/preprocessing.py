@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from models.errors import UserError
 
 _CONVERSIONS = {"rgb": None, "yuv": cv2.COLOR_RGB2YUV}
+_INTERPOLATIONS = {"area": cv2.INTER_AREA, "linear": cv2.INTER_LINEAR}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Preprocessing:
         height: Rows of the network's input.
         width: Columns of the network's input.
         color: Colour space of the network's input, `rgb` or `yuv`.
+        interpolation: How frames are resized, `area` (each pixel the mean of those it covers) or `linear`.
     """
 
     camera_height: int
@@ -33,10 +35,15 @@ class Preprocessing:
     crop_top: int = 0
     crop_bottom: int = 0
     color: str = "rgb"
+    interpolation: str = "area"
 
     def __post_init__(self) -> None:
         if self.color not in _CONVERSIONS:
             raise UserError(f"Unknown colour space {self.color!r}: use one of {', '.join(_CONVERSIONS)}.")
+        if self.interpolation not in _INTERPOLATIONS:
+            raise UserError(
+                f"Unknown interpolation {self.interpolation!r}: use one of {', '.join(_INTERPOLATIONS)}."
+            )
 
     def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Returns the network's input, uint8, shape `(height, width, 3)`.
@@ -55,7 +62,9 @@ class Preprocessing:
                 "use the camera that the policy was trained with, or other weights."
             )
         road = image[self.crop_top : self.camera_height - self.crop_bottom]
-        resized = cv2.resize(road, (self.width, self.height), interpolation=cv2.INTER_AREA)
+        resized = cv2.resize(
+            road, (self.width, self.height), interpolation=_INTERPOLATIONS[self.interpolation]
+        )
         conversion = _CONVERSIONS[self.color]
         return np.asarray(resized if conversion is None else cv2.cvtColor(resized, conversion), np.uint8)
 

@@ -5,6 +5,8 @@ the network is built anew from an allow-list of layers and settings, the Lambda'
 byte code without running it, and only the numbers are taken from the file.
 """
 
+from __future__ import annotations
+
 import base64
 import binascii
 import json
@@ -13,14 +15,21 @@ import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import h5py
-
+from models import checkpoint
+from models.checkpoint import Manifest
 from models.errors import UserError
 from models.lambda_code import Affine, UnknownCodeError, read_affine
+from models.preprocessing import Preprocessing
+
+if TYPE_CHECKING:
+    import h5py
 
 INPUT_SHAPE = (66, 200, 3)
+PREPROCESSING = Preprocessing(
+    160, 320, height=66, width=200, crop_top=60, crop_bottom=25, color="yuv", interpolation="linear"
+)
 
 _MEMBERS = frozenset({"config.json", "metadata.json", "model.weights.h5"})
 _CONFIG_MAX_BYTES = 1_000_000
@@ -55,6 +64,19 @@ def load_published(path: Path) -> Any:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"The weights {path} cannot be read: {reason}.") from None
     return network
+
+
+def manifest_of_published(path: Path) -> Manifest:
+    """Returns what a published file is: the manifest beside it if it was made for this file, or a fresh one.
+
+    Raises:
+        UserError: The manifest beside the file is broken.
+    """
+    sha256 = checkpoint.sha256_of(path)
+    beside = checkpoint.beside(path, ".json")
+    if beside.exists() and (manifest := Manifest.read(beside)).sha256 == sha256:
+        return manifest
+    return Manifest(path.stem, {}, PREPROCESSING, {"steering": "-1 to 1"}, sha256=sha256)
 
 
 def _member(archive: zipfile.ZipFile, name: str, bytes_max: int) -> bytes:
@@ -257,6 +279,8 @@ def _pair(fields: Fields, key: str) -> tuple[int, int]:
 
 
 def _load_weights(network: Any, content: bytes) -> None:
+    import h5py
+
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "model.weights.h5"
         weights.write_bytes(content)
@@ -267,6 +291,8 @@ def _load_weights(network: Any, content: bytes) -> None:
 
 def _check_weights(file: h5py.File) -> None:
     """Refuses whatever in a weights file is not plain numbers that lie in the file itself."""
+    import h5py
+
     groups = [file]
     seen = size = 0
     while groups:
@@ -288,6 +314,8 @@ def _check_weights(file: h5py.File) -> None:
 
 
 def _check_numbers(name: str, part: Any) -> None:
+    import h5py
+
     if not isinstance(part, h5py.Dataset) or part.dtype.kind != "f":
         raise _RefusedError(f"their weights file holds {name!r}, which is no array of numbers")
     if part.is_virtual or part.external:

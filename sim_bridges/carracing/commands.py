@@ -1,6 +1,5 @@
 """The commands that drive CarRacing: one to watch, one to measure."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,9 +9,12 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from controller.commands import RuntimeOption
+from controller.runtime import RuntimeChoice
 from models.checkpoint import SHIPPED
 from models.errors import UserError
 from sim_bridges.carracing.episode import Episode
+from sim_bridges.results import check_writable, write_json
 
 DEFAULT_WEIGHTS = SHIPPED / "carracing-lan.weights.h5"
 
@@ -34,6 +36,7 @@ def carracing(
     video: Annotated[Path | None, typer.Option(help="Write the drive to this .gif or .mp4 file.")] = None,
     render: Annotated[bool, typer.Option("--render", help="Show the drive in a window.")] = False,
     json_file: JsonFile = None,
+    runtime: RuntimeOption = RuntimeChoice.AUTO,
 ) -> None:
     """Drives CarRacing tracks and shows score, laps, frames and control latency.
 
@@ -46,11 +49,11 @@ def carracing(
 
     if render and video:
         raise UserError("Gymnasium shows a window or makes pictures, not both: use --render or --video.")
-    evaluation = Evaluation(weights, episodes, seed, drop_frames)
-    policy = load_policy_factory(weights)()
+    evaluation = Evaluation(weights, episodes, seed, drop_frames, runtime)
+    policy = load_policy_factory(weights, runtime)()
     film = open_video(video) if video else None
     if json_file:
-        _check_writable(json_file)
+        check_writable(json_file)
     environment = make_environment(render_mode="human" if render else "rgb_array" if film else None)
     car = CarRacing(environment, drop_frames)
     console = Console()
@@ -60,7 +63,7 @@ def carracing(
         film.close()
     _show_summary(console, driven)
     if json_file:
-        _write_json(json_file, report(evaluation, driven))
+        write_json(json_file, report(evaluation, driven))
     if video:
         console.print(f"Video: {video}", soft_wrap=True)
 
@@ -74,16 +77,17 @@ def evaluate(
     update_manifest: Annotated[
         bool, typer.Option("--update-manifest", help="Note the scores in the weights' manifest.")
     ] = False,
+    runtime: RuntimeOption = RuntimeChoice.AUTO,
 ) -> None:
     """Scores a policy on unseen CarRacing tracks, on every core, in the stock environment."""
     from sim_bridges.carracing.evaluation import Evaluation, note_scores, report
     from sim_bridges.carracing.evaluation import evaluate as drive_all
 
-    evaluation = Evaluation(weights, episodes, seed, drop_frames)
+    evaluation = Evaluation(weights, episodes, seed, drop_frames, runtime)
     console = Console()
     driven: list[Episode] = []
     if json_file:
-        _check_writable(json_file)
+        check_writable(json_file)
     with Progress(console=console) as bars:
         task = bars.add_task("Driving", total=episodes)
         for episode in drive_all(evaluation):
@@ -94,7 +98,7 @@ def evaluate(
     if update_manifest:
         note_scores(evaluation, driven)
     if json_file:
-        _write_json(json_file, report(evaluation, driven))
+        write_json(json_file, report(evaluation, driven))
 
 
 def _drive_shown(console: Console, car: Any, policy: Any, track: int, film: Any) -> Episode:
@@ -149,18 +153,3 @@ def _show_summary(console: Console, episodes: list[Episode]) -> None:
         f"{p99:.1f} ms",
     )
     console.print(table)
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-
-
-def _check_writable(path: Path) -> None:
-    """Refuses a path before the work is done whose results it is to hold."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.open("a").close()
-    except OSError as error:
-        raise UserError(
-            f"The results cannot be written to {path} ({error.strerror}): choose another place."
-        ) from None

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from controller.pixel_policy import load_policy_factory
-from controller.runtime import limit_threads
+from controller.runtime import RuntimeChoice, limit_threads
 from models.checkpoint import Manifest, manifest_path
 from models.versions import versions
 from sim_bridges.carracing.environment import CarRacing, make_environment
@@ -27,12 +27,14 @@ class Evaluation:
         episodes: Number of episodes.
         seed: Seed of the first track; the others follow.
         drop_frames: Share of the frames that the policy does not see.
+        runtime: What runs the network.
     """
 
     weights: Path
     episodes: int
     seed: int
     drop_frames: float = 0.0
+    runtime: RuntimeChoice = RuntimeChoice.AUTO
 
     @property
     def seeds(self) -> range:
@@ -47,7 +49,7 @@ def evaluate(evaluation: Evaluation) -> Iterator[Episode]:
         UserError: The weights cannot be used, or Box2D is missing.
     """
     # Loading here first gives a clear error before any process starts.
-    load_policy_factory(evaluation.weights)
+    load_policy_factory(evaluation.weights, evaluation.runtime)
     make_environment().close()
     workers = min(len(os.sched_getaffinity(0)), evaluation.episodes)
     with ProcessPoolExecutor(
@@ -98,7 +100,7 @@ _worker: dict[str, Any] = {}
 
 def _start_worker(evaluation: Evaluation) -> None:
     limit_threads(1)
-    policy = load_policy_factory(evaluation.weights)()
+    policy = load_policy_factory(evaluation.weights, evaluation.runtime)()
     _worker.update(policy=policy, car=CarRacing(make_environment(), evaluation.drop_frames))
 
 

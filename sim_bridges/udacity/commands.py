@@ -6,12 +6,15 @@ from typing import Annotated
 
 import typer
 
-from models.errors import UserError
+from controller.commands import RuntimeOption
+from controller.runtime import RuntimeChoice
 
 SIMULATOR_PORT = 4567
 TOKEN_VARIABLE = "LIQUID_DRIVE_TOKEN"  # noqa: S105
 
-WeightsOption = Annotated[Path | None, typer.Option(help="The policy's weights.")]
+WeightsOption = Annotated[
+    Path | None, typer.Option(help="The policy's weights.", show_default="the shipped policy")
+]
 PortOption = Annotated[int, typer.Option(min=0, max=65535, help="The shipped simulator only calls 4567.")]
 
 
@@ -24,11 +27,9 @@ def serve(
     allow: Annotated[
         list[str] | None, typer.Option(help="Network of simulators, such as 192.168.1.0/24; may be repeated.")
     ] = None,
+    runtime: RuntimeOption = RuntimeChoice.AUTO,
 ) -> None:
     """Drives the Udacity simulator: start this, then the simulator in autonomous mode."""
-    if weights is None:
-        raise UserError("Say which policy is to drive: liquid-drive serve --weights FILE.")
-
     from controller.access import access_rules
     from controller.logs import log_to
     from controller.longitudinal import CruiseSettings
@@ -36,16 +37,17 @@ def serve(
     from controller.safety import SafetyLimits
     from controller.session import SessionSettings
     from sim_bridges.udacity.dialect import MPS_PER_MPH
-    from sim_bridges.udacity.policies import load_policies
+    from sim_bridges.udacity.policies import load_policies, weights_or_shipped
     from sim_bridges.udacity.server import ServerSettings, UdacityServer
     from sim_bridges.udacity.signals import stop_on_signals
 
+    policy_weights = weights_or_shipped(weights)
     access = access_rules(host, allow or [], os.environ.get(TOKEN_VARIABLE))
     if record is not None:
         check_recordable(record)
     log_to()
     server = UdacityServer(
-        lambda: load_policies(weights),
+        lambda: load_policies(policy_weights, runtime),
         ServerSettings(
             host=host,
             port=port,
@@ -62,12 +64,13 @@ def doctor(
     weights: WeightsOption = None,
     host: Annotated[str, typer.Option(help="Address on which `serve` listens or will listen.")] = "127.0.0.1",
     port: PortOption = SIMULATOR_PORT,
+    runtime: RuntimeOption = RuntimeChoice.AUTO,
 ) -> None:
     """Finds out why the car does not move: versions, port, weights, a self-test frame, what is connected."""
     from sim_bridges.udacity.doctor import examine
 
     healthy = True
-    for finding in examine(weights, host, port, os.environ.get(TOKEN_VARIABLE)):
+    for finding in examine(weights, runtime, host, port, os.environ.get(TOKEN_VARIABLE)):
         typer.echo(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.text}")
         healthy = healthy and finding.ok
     raise typer.Exit(0 if healthy else 1)

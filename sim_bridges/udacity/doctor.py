@@ -17,23 +17,24 @@ import cv2
 import numpy as np
 
 from controller.interface import Observation, Policy
+from controller.runtime import RuntimeChoice
 from models.errors import UserError
 from sim_bridges.udacity.bridge import SILENCE_WORTH_A_WARNING_S, vehicle_frame
-from sim_bridges.udacity.policies import load_policies
+from sim_bridges.udacity.policies import load_policies, weights_or_shipped
 from sim_bridges.udacity.server import IMAGE_SHAPE, warm_up
 
 BUDGET_S = 0.05
 SELF_TEST_FRAMES = 20
 
 _PACKAGES = (
-    "tensorflow",
-    "keras",
+    "ai-edge-litert",
     "python-socketio",
     "python-engineio",
     "eventlet",
     "flask",
     "opencv-python-headless",
 )
+_OPTIONAL_PACKAGES = ("tensorflow", "keras")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +45,22 @@ class Finding:
     text: str
 
 
-def examine(weights: Path | None, host: str, port: int, token: str | None) -> Iterator[Finding]:
+def examine(
+    weights: Path | None, runtime: RuntimeChoice, host: str, port: int, token: str | None
+) -> Iterator[Finding]:
     """Yields what there is to say about versions, port, connected vehicles, weights and a self-test."""
     yield _versions()
     if _is_free(host, port):
         yield Finding(True, f"port {port} on {host} is free, so no service runs there yet")
     else:
         yield from _whoever_listens(host, port, token)
-    if weights is None:
+    try:
+        weights = weights_or_shipped(weights)
+    except UserError:
         yield Finding(True, "no weights to look at; name some with --weights FILE")
         return
     try:
-        policies = load_policies(weights)
+        policies = load_policies(weights, runtime)
     except UserError as error:
         yield Finding(False, str(error))
         return
@@ -68,6 +73,7 @@ def _versions() -> Finding:
     missing = [package for package, version in versions.items() if version is None]
     if missing:
         return Finding(False, f"not installed: {', '.join(missing)}; run pip install liquid-drive again")
+    versions |= {package: version for package in _OPTIONAL_PACKAGES if (version := _version(package))}
     present = [f"Python {platform.python_version()}", *(f"{name} {text}" for name, text in versions.items())]
     return Finding(True, ", ".join(present))
 

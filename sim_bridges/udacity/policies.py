@@ -1,34 +1,36 @@
-"""The policy that drives, from the file that `--weights` names: ours or a published one.
-
-TensorFlow is loaded only once there is a file to load with it.
-"""
+"""The policy that drives, from the file that `--weights` names or from the shipped one."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 from controller.interface import Policy
+from controller.pixel_policy import load_policy_factory
+from controller.runtime import RuntimeChoice, limit_threads
+from models.checkpoint import SHIPPED, WEIGHTS_SUFFIX
 from models.errors import UserError
 
-PUBLISHED_SUFFIX = ".keras"
+SHIPPED_POLICY = "udacity-lan"
 
 
-def load_policies(weights: Path) -> Callable[[], Policy]:
+def weights_or_shipped(weights: Path | None, shipped: Path = SHIPPED) -> Path:
+    """Returns the weights to drive with: those that were named, else the shipped ones.
+
+    Raises:
+        UserError: None were named and none are shipped.
+    """
+    if weights is not None:
+        return weights
+    ours = shipped / f"{SHIPPED_POLICY}{WEIGHTS_SUFFIX}"
+    if not ours.is_file():
+        raise UserError("Say which policy is to drive: liquid-drive serve --weights FILE.")
+    return ours
+
+
+def load_policies(weights: Path, runtime: RuntimeChoice = RuntimeChoice.AUTO) -> Callable[[], Policy]:
     """Loads weights once and returns a function that makes the policy of a vehicle.
 
     Raises:
         UserError: The weights cannot be used, and why.
     """
-    if not weights.is_file():
-        raise UserError(f"There is no weights file {weights}.")
-
-    from controller.runtime import limit_threads
-
     limit_threads(1)
-    if weights.suffix == PUBLISHED_SUFFIX:
-        from controller.published_policy import load_published_factory
-
-        return load_published_factory(weights)
-
-    from controller.pixel_policy import load_policy_factory
-
-    return load_policy_factory(weights)
+    return load_policy_factory(weights, runtime)

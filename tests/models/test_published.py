@@ -7,16 +7,17 @@ import marshal
 import zipfile
 from pathlib import Path
 
+import cv2
 import h5py
 import keras
 import numpy as np
 import pytest
 
 from controller.interface import Observation
-from controller.published_policy import load_published_factory, prepare
+from controller.pixel_policy import load_policy_factory
 from models.errors import UserError
 from models.lan import LAN
-from models.published import load_published
+from models.published import PREPROCESSING, load_published
 
 PUBLISHED_LAN_FIELDS = [
     "name",
@@ -133,13 +134,16 @@ def test_dropout_does_nothing_when_driving(published):
 
 def test_the_policy_prepares_the_frame_as_published_and_steers(published):
     image = np.random.default_rng(2).integers(0, 256, (160, 320, 3), dtype=np.uint8)
-    policy = load_published_factory(published.path)()
+    policy = load_policy_factory(published.path)()
     policy.reset()
     command = policy.act(Observation(image, 0.0, 1.0))
-    assert command.steering == pytest.approx(float(published.network(prepare(image)[None])[0, 0]), abs=1e-5)
+    road = cv2.resize(image[60:-25], (200, 66), interpolation=cv2.INTER_LINEAR)
+    frame = cv2.cvtColor(road, cv2.COLOR_RGB2YUV).astype(np.float32)
+    np.testing.assert_array_equal(PREPROCESSING(image), frame)
+    assert command.steering == pytest.approx(float(published.network(frame[None])[0, 0]), abs=1e-5)
     assert (command.gas, command.brake) == (0.0, 0.0)
     assert policy.name == "copy"
-    with pytest.raises(ValueError, match="160, 320, 3"):
+    with pytest.raises(UserError, match="160, 320, 3"):
         policy.act(Observation(image[:100], 0.0, 1.0))
 
 

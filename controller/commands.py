@@ -1,0 +1,32 @@
+"""The command `export`, and the option that says what runs a network."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from controller.runtime import RuntimeChoice
+
+RuntimeOption = Annotated[
+    RuntimeChoice,
+    typer.Option("--runtime", help="What runs the network; auto is LiteRT where the weights are exported."),
+]
+
+
+def export(
+    weights: Annotated[Path, typer.Argument(help="A .weights.h5 file, or a published .keras file.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Where to write the .tflite file.", show_default="beside the weights"),
+    ] = None,
+) -> None:
+    """Writes a network so that it runs without TensorFlow, and checks its numbers against Keras'."""
+    from models.export import export as export_network
+
+    exported = export_network(weights, out)
+    Console().print(
+        f"{weights.with_name(exported.file) if out is None else out}: "
+        f"differs from Keras by {exported.max_difference:g} at most",
+        soft_wrap=True,
+    )
