@@ -6,13 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim_bridges.udacity.recording.reading import Recording
+from sim_bridges.udacity.vehicle import path_curvature
 
 GAP_S = 0.6
 STANDING_MPS = 0.5
 SEGMENT_MIN_ROWS = 10
-
-WHEELBASE_M = 2.87
-LOCK_RAD = float(np.radians(25))
 
 TIGHT_STEERING = 0.6
 TIGHT_SPEED_MPS = 8.0
@@ -62,30 +60,6 @@ def suspicious(recording: Recording) -> Mapping[str, Mask]:
     }
 
 
-def yaw_rate_per_s(steering: NDArray[np.float64], speed_mps: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Returns the yaw rate in rad/s of a kinematic bicycle, positive to the right."""
-    return speed_mps * np.tan(LOCK_RAD * steering) / WHEELBASE_M
-
-
-def turned_rad(recording: Recording) -> NDArray[np.float64]:
-    """Returns by how much the car turned to the right from each row to the next, 0 for the last row.
-
-    Over a gap in time it counts as not turned.
-    """
-    rate = yaw_rate_per_s(recording.steering, recording.speed_mps)
-    return rate * _steps_s(recording)
-
-
-def driven_m(recording: Recording) -> NDArray[np.float64]:
-    """Returns how far the car drove from each row to the next, 0 for the last row and over a gap in time."""
-    return recording.speed_mps * _steps_s(recording)
-
-
-def _steps_s(recording: Recording) -> NDArray[np.float64]:
-    step_s = np.append(np.diff(recording.time_s), 0.0)
-    return np.where((step_s > 0) & (step_s <= GAP_S), step_s, 0.0)
-
-
 def _reversing(recording: Recording, standing: Mask) -> Mask:
     found = np.zeros(len(recording), bool)
     for first, stop in runs(~standing):
@@ -95,7 +69,8 @@ def _reversing(recording: Recording, standing: Mask) -> Mask:
 
 def _u_turns(recording: Recording) -> Mask:
     tight = (np.abs(recording.steering) >= TIGHT_STEERING) & (recording.speed_mps < TIGHT_SPEED_MPS)
-    turned = np.where(tight, np.abs(turned_rad(recording)), 0.0)
+    step_s = np.clip(np.diff(recording.time_s, append=recording.time_s[-1]), 0.0, GAP_S)
+    turned = np.where(tight, np.abs(path_curvature(recording.steering)) * recording.speed_mps * step_s, 0.0)
     found = np.zeros(len(recording), bool)
     for first, stop in runs(np.abs(recording.steering) >= STRAIGHT_STEERING):
         found[first:stop] = turned[first:stop].sum() >= TIGHT_TURN_RAD

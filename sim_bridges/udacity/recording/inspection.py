@@ -1,0 +1,158 @@
+"""What a recording holds, as numbers and as a picture."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim_bridges.udacity.recording.balancing import BINS, EDGES, balanced_weights
+from sim_bridges.udacity.recording.reading import Recording
+from sim_bridges.udacity.recording.segments import runs, segments, suspicious
+from sim_bridges.udacity.replay.path import DrivenPath
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """One stretch of continuous driving, judged by steering and speed alone.
+
+    Attributes:
+        first_row: Its first row in the log.
+        last_row: Its last row in the log.
+        rows: How many rows it has.
+        duration_s: From its first to its last frame.
+        distance_m: Metres driven.
+        laps: Full turns to the left: negative ones go clockwise round the track.
+    """
+
+    first_row: int
+    last_row: int
+    rows: int
+    duration_s: float
+    distance_m: float
+    laps: float
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What a recording holds.
+
+    Attributes:
+        rows: Rows that can be used.
+        skipped: How many rows or side images were left out, by reason.
+        interval_ms: Median, 95th percentile and maximum of the time between frames.
+        stretches: The continuous driving.
+        suspicious: For each kind of row that is no driving, first and last rows of its runs.
+        steering_edges: Edges of the steering histogram.
+        steering_share: Share of the driving in each bin.
+        balanced_share: The same after balancing.
+        zero_share: Share of the driving with the wheels exactly straight.
+        balanced_zero_share: The same after balancing.
+    """
+
+    rows: int
+    skipped: Mapping[str, int]
+    interval_ms: Mapping[str, float]
+    stretches: list[Stretch]
+    suspicious: Mapping[str, list[tuple[int, int]]]
+    steering_edges: list[float]
+    steering_share: list[float]
+    balanced_share: list[float]
+    zero_share: float
+    balanced_zero_share: float
+
+    @property
+    def laps(self) -> float:
+        """Full turns in either direction."""
+        return sum(abs(stretch.laps) for stretch in self.stretches)
+
+    @property
+    def distance_m(self) -> float:
+        """Metres of continuous driving."""
+        return sum(stretch.distance_m for stretch in self.stretches)
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns everything in a form that JSON can hold."""
+        return asdict(self) | {"laps": self.laps, "distance_m": self.distance_m}
+
+
+def inspect(recording: Recording) -> Inspection:
+    """Returns what a recording holds."""
+    cut = segments(recording)
+    steering = recording.steering[np.concatenate(cut)] if cut else recording.steering
+    weights = balanced_weights(steering)
+    interval_ms = 1e3 * np.diff(recording.time_s)
+    return Inspection(
+        rows=len(recording),
+        skipped=recording.skipped,
+        interval_ms={
+            "median": float(np.median(interval_ms)),
+            "p95": float(np.percentile(interval_ms, 95)),
+            "max": float(interval_ms.max()),
+        },
+        stretches=[_stretch(recording.take(indices)) for indices in cut],
+        suspicious={
+            kind: [(int(recording.rows[first]), int(recording.rows[stop - 1])) for first, stop in runs(mask)]
+            for kind, mask in suspicious(recording).items()
+        },
+        steering_edges=EDGES.tolist(),
+        steering_share=_histogram(steering, np.full(len(steering), 1 / len(steering))),
+        balanced_share=_histogram(steering, weights),
+        zero_share=float(np.mean(steering == 0)),
+        balanced_zero_share=float(weights[steering == 0].sum()),
+    )
+
+
+def plot(recording: Recording, inspection: Inspection, path: Path) -> None:
+    """Draws the way, the speed, the steering and the intervals into a picture file."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(12, 9), layout="constrained")
+    ways, speeds, steering, intervals = figure.subplots(2, 2).flat
+    for number, indices in enumerate(segments(recording), 1):
+        way = driven_path(recording.take(indices))
+        ways.plot(way.x_m, way.y_m, linewidth=1, label=f"stretch {number}")
+    ways.set(title="Way, integrated from steering and speed", xlabel="m", ylabel="m", aspect="equal")
+    ways.legend()
+    speeds.plot(recording.rows, recording.speed_mps, linewidth=0.8, color="0.3")
+    for number, (kind, found) in enumerate(inspection.suspicious.items()):
+        for place, (first, last) in enumerate(found):
+            label = kind if place == 0 else None
+            speeds.axvspan(first, last + 1, color=f"C{number}", alpha=0.4, label=label)
+    speeds.set(title="Speed and suspicious rows", xlabel="row", ylabel="m/s")
+    if any(inspection.suspicious.values()):
+        speeds.legend()
+    for shares, label in (
+        (inspection.steering_share, "as recorded"),
+        (inspection.balanced_share, "balanced"),
+    ):
+        steering.stairs(shares, inspection.steering_edges, fill=True, alpha=0.5, label=label)
+    steering.set(title="Steering", xlabel="-1 left, 1 right", ylabel="share of the rows", yscale="log")
+    steering.legend()
+    intervals.hist(1e3 * np.diff(recording.time_s), bins=60)
+    intervals.set(title="Time between frames", xlabel="ms", ylabel="frames", yscale="log")
+    figure.savefig(path, dpi=120)
+
+
+def driven_path(recording: Recording) -> DrivenPath:
+    """Returns the line that the recorded car drove."""
+    return DrivenPath.integrate(recording.time_s, recording.steering, recording.speed_mps)
+
+
+def _stretch(recording: Recording) -> Stretch:
+    way = driven_path(recording)
+    return Stretch(
+        first_row=int(recording.rows[0]),
+        last_row=int(recording.rows[-1]),
+        rows=len(recording),
+        duration_s=float(recording.time_s[-1] - recording.time_s[0]),
+        distance_m=float(way.distance_m[-1]),
+        laps=float(-way.heading_rad[-1] / (2 * np.pi)),
+    )
+
+
+def _histogram(steering: NDArray[np.float64], weights: NDArray[np.float64]) -> list[float]:
+    shares, _ = np.histogram(steering, bins=BINS, range=(EDGES[0], EDGES[-1]), weights=weights)
+    return [float(share) for share in shares]

@@ -1,0 +1,88 @@
+"""The command `inspect`: what a recording holds, before anything is trained on it."""
+
+import itertools
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from sim_bridges.results import check_picture, check_writable, write_json
+
+if TYPE_CHECKING:
+    from sim_bridges.udacity.recording.inspection import Inspection
+
+RecordingArgument = Annotated[
+    Path, typer.Argument(metavar="DIR", help="Folder with driving_log.csv and IMG, as the simulator made it.")
+]
+
+
+def inspect(
+    folder: RecordingArgument,
+    plot: Annotated[Path | None, typer.Option(help="Draw it into this picture file.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write it to this file.")] = None,
+) -> None:
+    """Shows what a recording of the Udacity simulator holds: laps, steering, intervals, suspicious rows."""
+    from sim_bridges.udacity.recording import inspection, read_recording
+
+    if plot:
+        check_picture(plot)
+    if json_file:
+        check_writable(json_file)
+    recording = read_recording(folder)
+    found = inspection.inspect(recording)
+    _show(Console(), found)
+    if plot:
+        inspection.plot(recording, found, plot)
+    if json_file:
+        write_json(json_file, found.to_json())
+
+
+def _show(console: Console, found: "Inspection") -> None:
+    interval = found.interval_ms
+    console.print(
+        f"{found.rows} rows, {interval['median']:.0f} ms apart (p95 {interval['p95']:.0f} ms, "
+        f"max {interval['max']:.0f} ms); {found.laps:.1f} laps, {found.distance_m:.0f} m of driving"
+    )
+    for reason, count in found.skipped.items():
+        console.print(f"[yellow]left out:[/yellow] {reason}: {count}")
+    table = Table(title="Continuous driving")
+    for heading in ("rows", "frames", "time", "distance", "laps", "direction"):
+        table.add_column(heading, justify="right")
+    for stretch in found.stretches:
+        table.add_row(
+            f"{stretch.first_row}:{stretch.last_row + 1}",
+            str(stretch.rows),
+            f"{stretch.duration_s:.1f} s",
+            f"{stretch.distance_m:.0f} m",
+            f"{abs(stretch.laps):.2f}",
+            "anticlockwise" if stretch.laps > 0 else "clockwise",
+        )
+    console.print(table)
+    for kind, runs in found.suspicious.items():
+        if runs:
+            where = ", ".join(f"{first}:{last + 1}" for first, last in runs)
+            console.print(f"[yellow]{kind}:[/yellow] rows {where}")
+    console.print(
+        f"Wheels exactly straight in {found.zero_share:.0%} of the driving, "
+        f"{found.balanced_zero_share:.0%} after balancing"
+    )
+    _show_steering(console, found)
+
+
+def _show_steering(console: Console, found: "Inspection") -> None:
+    """Prints the steering histogram, five bins to a line, so that straight on is in the middle of one."""
+    table = Table(title="Steering")
+    for heading in ("from", "to", "as recorded", "balanced"):
+        table.add_column(heading, justify="right")
+    edges, count = found.steering_edges, len(found.steering_share)
+    bounds = [0, *range(count // 2 % 5 + 3, count, 5), count]
+    for first, stop in itertools.pairwise(bounds):
+        shares = (sum(found.steering_share[first:stop]), sum(found.balanced_share[first:stop]))
+        table.add_row(
+            f"{max(edges[first], -1):+.2f}",
+            f"{min(edges[stop], 1):+.2f}",
+            *(f"{share:6.1%} {'#' * round(20 * share)}" for share in shares),
+        )
+    console.print(table)
