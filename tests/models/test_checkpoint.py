@@ -29,6 +29,17 @@ def test_loads_what_was_saved(saved):
     assert {p.name for p in path.parent.iterdir()} == {"small.weights.h5", "small.json"}
 
 
+def test_a_manifest_without_the_newer_fields_is_read(saved):
+    path, _ = saved
+    manifest = path.with_name("small.json")
+    content = json.loads(manifest.read_text())
+    del content["exported"], content["preprocessing"]["interpolation"]
+    manifest.write_text(json.dumps(content))
+    loaded = checkpoint.load(path).manifest
+    assert loaded.exported is None
+    assert loaded.preprocessing.interpolation == "area"
+
+
 def test_missing_weights(tmp_path):
     with pytest.raises(UserError, match=r"There is no weights file .*none\.weights\.h5"):
         checkpoint.load(tmp_path / "none.weights.h5")
@@ -48,7 +59,10 @@ def test_missing_manifest(saved):
         checkpoint.load(path)
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '"text"', "{}", '{"format": 99}', '{"format": 1}'])
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", '"text"', "{}", '{"format": 99}', '{"format": 1}', '{"format": 1, "exported": 1}'],
+)
 def test_broken_manifests(saved, content):
     path, _ = saved
     path.with_name("small.json").write_text(content)

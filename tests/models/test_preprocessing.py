@@ -21,6 +21,14 @@ def test_yuv_is_opencvs():
     np.testing.assert_array_equal(result, cv2.cvtColor(image, cv2.COLOR_RGB2YUV))
 
 
+@pytest.mark.parametrize(("interpolation", "value"), [("area", 63.75), ("linear", 0.0)])
+def test_area_averages_what_linear_skips(interpolation, value):
+    image = np.zeros((16, 16, 3), np.uint8)
+    image[::4] = 255
+    result = Preprocessing(16, 16, height=4, width=4, interpolation=interpolation)(image)
+    assert abs(float(result.mean()) - value) < 1
+
+
 @pytest.mark.parametrize(
     "image",
     [
@@ -37,6 +45,8 @@ def test_other_images_are_refused_with_what_was_expected(image):
         Preprocessing(96, 96, height=64, width=64)(image)
 
 
-def test_unknown_colour_space():
+def test_unknown_colour_space_and_interpolation():
     with pytest.raises(UserError, match="'hsv'"):
         Preprocessing(96, 96, height=64, width=64, color="hsv")
+    with pytest.raises(UserError, match="'cubic'"):
+        Preprocessing(96, 96, height=64, width=64, interpolation="cubic")

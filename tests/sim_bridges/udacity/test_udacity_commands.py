@@ -14,6 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from models.errors import UserError
+from models.export import export
+from sim_bridges.udacity.policies import weights_or_shipped
 from tests.sim_bridges.udacity.running_server import ROOT, eventually, serving
 from tests.sim_bridges.udacity.simulator_client import SimulatorClient
 from tests.small_checkpoint import UDACITY, save_small_checkpoint
@@ -37,9 +40,9 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 class Serving:
     """A `serve` process."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, program: list[str]) -> None:
         self.process = subprocess.Popen(  # noqa: S603
-            [*PROGRAM, "serve", "--port", "0", *arguments],
+            [*program, "serve", "--port", "0", *arguments],
             cwd=ROOT,
             env=os.environ | QUIET,
             stderr=subprocess.PIPE,
@@ -58,8 +61,8 @@ class Serving:
 
 
 @contextlib.contextmanager
-def a_serve_process(*arguments: str) -> Iterator[Serving]:
-    serving = Serving(*arguments)
+def a_serve_process(*arguments: str, program: list[str] = PROGRAM) -> Iterator[Serving]:
+    serving = Serving(*arguments, program=program)
     try:
         yield serving
     finally:
@@ -109,10 +112,33 @@ def test_a_killed_service_loses_the_last_frame_of_its_recording_at_most(weights,
     assert whole >= len(client.tally.steers) - 1
 
 
-def test_without_weights_a_sentence_says_what_to_do():
-    done = run("serve")
-    assert done.returncode == 2
-    assert done.stderr == "Error: Say which policy is to drive: liquid-drive serve --weights FILE.\n"
+WITHOUT_TENSORFLOW = """
+import sys
+sys.modules |= dict.fromkeys(("tensorflow", "keras", "h5py", "matplotlib", "gymnasium", "PIL"))
+import liquid_drive
+liquid_drive.main()
+"""
+
+
+@pytest.mark.slow
+def test_serving_exported_weights_needs_no_tensorflow(weights, tmp_path):
+    export(weights, tmp_path / "car.tflite")
+    program = [sys.executable, "-c", WITHOUT_TENSORFLOW]
+    with a_serve_process("--weights", str(tmp_path / "car.tflite"), program=program) as serving:
+        assert serving.said("LiteRT runs the network")
+        with SimulatorClient(serving.port) as client:
+            assert client.wait_for_replies(10)
+        serving.process.send_signal(signal.SIGTERM)
+        assert serving.process.wait(60) == 0
+
+
+def test_without_weights_the_shipped_ones_drive(tmp_path):
+    with pytest.raises(UserError, match="Say which policy is to drive: liquid-drive serve --weights FILE"):
+        weights_or_shipped(None, tmp_path)
+    shipped = tmp_path / "udacity-lan.weights.h5"
+    shipped.touch()
+    assert weights_or_shipped(None, tmp_path) == shipped
+    assert weights_or_shipped(Path("mine.weights.h5"), tmp_path) == Path("mine.weights.h5")
 
 
 @pytest.mark.parametrize(
