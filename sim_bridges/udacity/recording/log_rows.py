@@ -3,16 +3,20 @@
 The simulator puts commas between the fields and writes the numbers with the machine's culture. Where that has
 a comma as its decimal separator, four numbers become up to eight fields, without a sign which of them belong
 together. What the simulator can record decides: steering within -1..1, throttle and brake within 0..1 and
-never both, no trailing zeros after a decimal comma. Where several readings remain, the row before decides.
+never both, numbers as .NET writes them. Where several readings remain, the row before decides.
 """
 
 import itertools
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sim_bridges.udacity.numbers import NotANumberError, read_number
 
 HEADER = ("center", "left", "right", "steering", "throttle", "brake", "speed")
+
+# No zeros in front or behind, and one digit before the comma where there is an exponent.
+_WRITTEN = re.compile(r"[-\u2212]?(?:(?:0|[1-9]\d*)(?:,\d*[1-9])?|[1-9](?:,\d*[1-9])?[eE][-+]?\d+)")
 
 _IMAGES = 3
 _NUMBERS = 4
@@ -69,7 +73,7 @@ def _readings(fields: list[str]) -> Iterator[tuple[float, float, float, float]]:
     for split in itertools.combinations(range(_NUMBERS), len(fields) - _NUMBERS):
         rest = iter(fields)
         texts = [f"{next(rest)},{next(rest)}" if place in split else next(rest) for place in range(_NUMBERS)]
-        if any(_ends_in_zero(texts[place]) for place in split):
+        if split and not all(map(_WRITTEN.fullmatch, texts)):
             continue
         try:
             steering, throttle, brake, speed_mph = (read_number(text) for text in texts)
@@ -80,12 +84,6 @@ def _readings(fields: list[str]) -> Iterator[tuple[float, float, float, float]]:
             continue
         if possible and abs(speed_mph) <= _SPEED_MAX_MPH:
             yield steering, throttle, brake, abs(speed_mph)
-
-
-def _ends_in_zero(number: str) -> bool:
-    """Says whether the decimals end in zero, as the simulator never writes them."""
-    mantissa = number.lower().split("e")[0].rstrip("-")
-    return mantissa.endswith("0")
 
 
 def _distance(row: LogRow, other: LogRow) -> float:

@@ -117,7 +117,7 @@ class _Sample:
 
     number: int
     values: LogRow
-    moment_s: float
+    moment: datetime
     images: Images
     checksum: int
 
@@ -139,11 +139,11 @@ def read_recording(folder: Path, cameras: Sequence[str] = CAMERAS) -> Recording:
     samples = _samples(folder, cameras, skipped)
     if len(samples) < 2:
         raise UserError(_too_short(folder, len(samples), skipped))
-    moments = np.array([sample.moment_s for sample in samples])
+    begin = samples[0].moment
     return Recording(
         folder=folder,
         rows=np.array([sample.number for sample in samples]),
-        time_s=moments - moments[0],
+        time_s=np.array([(sample.moment - begin).total_seconds() for sample in samples]),
         steering=_column(samples, lambda row: row.steering),
         throttle=_column(samples, lambda row: row.throttle),
         brake=_column(samples, lambda row: row.brake),
@@ -171,8 +171,8 @@ def _samples(folder: Path, cameras: Sequence[str], skipped: Counter[str]) -> lis
             skipped[UNREADABLE] += 1
             continue
         values = row
-        moment_s = _moment_s(row.images[0])
-        if moment_s is None:
+        moment = _moment(row.images[0])
+        if moment is None:
             skipped[NO_TIME] += 1
             continue
         contents = [
@@ -181,7 +181,7 @@ def _samples(folder: Path, cameras: Sequence[str], skipped: Counter[str]) -> lis
         ]
         if contents[0] is not None:
             images = tuple(None if content is None else content[0] for content in contents)
-            samples.append(_Sample(number, row, moment_s, images, contents[0][1]))
+            samples.append(_Sample(number, row, moment, images, contents[0][1]))
     return samples
 
 
@@ -197,16 +197,15 @@ def _lines(log: Path) -> list[list[str]]:
         raise UserError(f"{log} is no CSV file ({error}): give another recording.") from None
 
 
-def _moment_s(path: str) -> float | None:
-    """Returns the time in an image's name, in seconds of a clock without summer time."""
+def _moment(path: str) -> datetime | None:
+    """Returns the time in an image's name."""
     found = _TIME.search(path)
     if found is None:
         return None
     try:
-        moment = datetime.strptime(f"{found[1]}000", "%Y_%m_%d_%H_%M_%S_%f")
+        return datetime.strptime(f"{found[1]}000", "%Y_%m_%d_%H_%M_%S_%f")
     except ValueError:
         return None
-    return (moment - datetime(1970, 1, 1)).total_seconds()
 
 
 def _jpeg(folder: Path, recorded: str, skipped: Counter[str]) -> tuple[Path, int] | None:

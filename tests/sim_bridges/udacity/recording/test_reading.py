@@ -1,0 +1,171 @@
+"""Recordings in folders, whole and damaged."""
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from controller.interface import Command
+from controller.recorder import RecordedFrame, Recorder
+from models.errors import UserError
+from sim_bridges.udacity.recording import read_recording
+from tests.sim_bridges.udacity.drawn_recording import (
+    BEGIN,
+    DrawnDrive,
+    grey_recording,
+    image_name,
+    jpeg_of,
+    real_recording,
+    winding_drive,
+    write_log,
+)
+
+DRIVE = DrawnDrive(np.cumsum([0.0, 0.07, 0.3, 0.071, 2.0]), np.linspace(-0.3, 0.3, 5), np.full(5, 10.0))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return grey_recording(tmp_path / "recording", DRIVE)
+
+
+def test_times_are_those_of_the_images_names(folder):
+    recording = read_recording(folder)
+    np.testing.assert_allclose(recording.time_s, DRIVE.time_s, atol=1.1e-3)
+    np.testing.assert_allclose(recording.steering, DRIVE.steering, atol=1e-7)
+    np.testing.assert_allclose(recording.speed_mps, DRIVE.speed_mps, atol=1e-5)
+    assert recording.rows.tolist() == [0, 1, 2, 3, 4]
+    assert recording.skipped == {}
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@given(
+    prefix=st.sampled_from(
+        ["IMG/", "", " IMG/", "/Users/Ann Droid/Desktop/IMG/", "C:\\Users\\Ann\\track1\\IMG\\", "D:/a/IMG/"]
+    ),
+    comma=st.booleans(),
+    header=st.booleans(),
+)
+def test_logs_of_any_machine_say_the_same(folder, prefix, comma, header):
+    expected = read_recording(folder)
+    write_log(folder, DRIVE, lambda v: f"{v:.7g}".replace(".", "," if comma else "."), prefix, header)
+    recording = read_recording(folder)
+    for name in ("rows", "time_s", "steering", "throttle", "brake", "speed_mps"):
+        np.testing.assert_array_equal(getattr(recording, name), getattr(expected, name), err_msg=name)
+    assert recording.images == expected.images
+
+
+def test_missing_and_cut_off_images_are_counted_and_left_out(folder):
+    images = folder / "IMG"
+    (images / image_name("center", DRIVE.time_s[1])).unlink()
+    cut = images / image_name("center", DRIVE.time_s[2])
+    cut.write_bytes(cut.read_bytes()[:-20])
+    (images / image_name("left", DRIVE.time_s[4])).unlink()
+    recording = read_recording(folder)
+    assert recording.rows.tolist() == [0, 3, 4]
+    assert recording.skipped == {"image missing": 2, "image broken": 1}
+    assert recording.images["left"][2] is None
+    with pytest.raises(UserError, match="no image of the left camera"):
+        recording.image(2, "left")
+
+
+def test_unreadable_rows_are_counted_and_left_out(folder):
+    log = folder / "driving_log.csv"
+    lines = log.read_text().splitlines()
+    lines[1] = lines[1].replace(",0.5,0,", ",oops,0,")
+    lines[2] = lines[2].replace("center_", "centre_of_2020_")[:40] + ",,," + lines[2][-20:]
+    lines[3] = "IMG/center.jpg,IMG/left.jpg,IMG/right.jpg,0,0,0,1"
+    log.write_text("\n".join(lines))
+    recording = read_recording(folder)
+    assert recording.rows.tolist() == [0, 4]
+    assert recording.skipped == {"unreadable row": 2, "no time in the image's name": 1}
+
+
+def test_images_are_rgb_and_a_broken_one_is_named(folder):
+    red = np.zeros((160, 320, 3), np.uint8)
+    red[..., 0] = 200
+    path = folder / "IMG" / image_name("center", 0)
+    path.write_bytes(jpeg_of(red))
+    recording = read_recording(folder)
+    assert recording.image(0).shape == (160, 320, 3)
+    assert recording.image(0)[80, 160, 0] > 180 > 20 > recording.image(0)[80, 160, 2]
+    path.write_bytes(b"\xff\xd8 nothing \xff\xd9")
+    with pytest.raises(UserError, match=path.name):
+        read_recording(folder).image(0)
+    path.write_bytes(jpeg_of(cv2.resize(red, (100, 100))))
+    with pytest.raises(UserError, match="320x160"):
+        read_recording(folder).image(0)
+
+
+@given(st.none() | st.integers(-7, 7), st.none() | st.integers(-7, 7))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_rows_are_selected_like_a_slice(folder, first, last):
+    recording = read_recording(folder)
+    assert recording.select(first, last).rows.tolist() == list(range(5))[first:last]
+
+
+def test_selected_rows_keep_the_logs_numbers_where_others_were_left_out(folder):
+    (folder / "IMG" / image_name("center", DRIVE.time_s[1])).unlink()
+    recording = read_recording(folder)
+    assert recording.select(1, 4).rows.tolist() == [2, 3]
+    assert recording.select(3).select(4).rows.tolist() == [4]
+
+
+def test_a_drive_that_the_service_recorded_can_be_read(tmp_path):
+    recorder = Recorder(tmp_path, "1")
+    jpeg = jpeg_of(np.zeros((160, 320, 3), np.uint8))
+    for number in range(3):
+        moment = BEGIN.replace(microsecond=number * 70_000)
+        command = Command(0.1, 0.2, 0.0)
+        recorder.record(RecordedFrame(moment, 0.0, jpeg, "driving", None, 5.0, 0.1, command, command, {}))
+    recorder.close()
+    recorder.wait_closed(10)
+    recording = read_recording(recorder.drive)
+    np.testing.assert_allclose(recording.time_s, [0, 0.07, 0.14])
+    assert recording.images["left"] == (None, None, None)
+    assert recording.skipped == {}
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (lambda f: (f / "driving_log.csv").unlink(), "There is no driving_log.csv in"),
+        (lambda f: (f / "driving_log.csv").write_text("time,angle\n1,2\n"), "are time, angle: a recording"),
+        (lambda f: (f / "driving_log.csv").write_text("1,2,3\n4,5,6\n"), "are not those of the simulator"),
+        (lambda f: (f / "driving_log.csv").write_text(""), "has no usable row"),
+        (lambda f: (f / "driving_log.csv").write_bytes(bytes(range(256)) * 9), "driving_log.csv"),
+        (lambda f: [p.unlink() for p in (f / "IMG").iterdir()], "image missing: 15"),
+        (
+            lambda f: (f / "driving_log.csv").write_text(
+                (f / "driving_log.csv").read_text().splitlines()[0] + "\n"
+            ),
+            "has one usable row",
+        ),
+    ],
+)
+def test_what_cannot_be_driven_is_one_sentence(folder, damage, sentence):
+    damage(folder)
+    with pytest.raises(UserError, match=sentence) as error:
+        read_recording(folder)
+    assert "\n" not in str(error.value)
+
+
+def test_the_real_recording_is_whole():
+    recording = read_recording(real_recording(), cameras=())
+    assert len(recording) == 3600
+    assert recording.skipped == {}
+    assert 0.065 < np.median(np.diff(recording.time_s)) < 0.075
+    assert recording.images["right"] == (None,) * 3600
+
+
+def test_only_the_wanted_cameras_are_read(folder):
+    recording = read_recording(folder, cameras=("center", "right"))
+    assert recording.images["left"] == (None,) * 5
+    assert recording.image(0, "right").shape == (160, 320, 3)
+
+
+def test_winding_drives_are_recorded_in_order(tmp_path):
+    drive = winding_drive(frames=12)
+    recording = read_recording(grey_recording(tmp_path / "r", drive))
+    assert (np.diff(recording.time_s) > 0).all()
+    assert len(set(recording.checksums.tolist())) == 12
