@@ -88,7 +88,7 @@ def _read_magnitude(body: str) -> float | None:
     if decimal is None:
         return None
     whole, separator = decimal["whole"], body[len(decimal["whole"])]
-    if whole and not _WHOLE.fullmatch(whole):
+    if whole and not (whole.isascii() and whole.isdigit()):
         grouped = _GROUPED.fullmatch(whole)
         if grouped is None or grouped["group"] == separator:
             return None

@@ -74,6 +74,8 @@ def test_reads_numbers_of_many_cultures(text, number):
         "1.0)",
         "(-1.0)",
         "1.2.3",
+        "1e-05,0",
+        "1e5.5",
         "1,2,3",
         "1,234,5000",
         "1,2345.0000",
