@@ -1,0 +1,108 @@
+"""Other light on a frame: brightness, the camera's noise, and shadows that lie on the road."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim_bridges.udacity.replay.camera import FRONT
+from sim_bridges.udacity.vehicle import Pose
+
+Image = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+SHADOW_REACH_M = 60.0
+
+
+class Shadows:
+    """Patches of shadow with soft edges, fixed to the ground.
+
+    Args:
+        random: Source of randomness.
+        waves: How many waves add up to the pattern.
+    """
+
+    def __init__(self, random: np.random.Generator, waves: int = 4) -> None:
+        length_m = random.uniform(3.0, 16.0, waves)
+        towards = random.uniform(0, 2 * np.pi, waves)
+        self._waves = 2 * np.pi / length_m * np.stack([np.sin(towards), np.cos(towards)])
+        self._phases = random.uniform(0, 2 * np.pi, waves)
+        self._threshold = float(random.uniform(0.0, 1.5))
+        self._softness = float(random.uniform(0.1, 0.5))
+
+    def cover(self, east_m: Floats, north_m: Floats) -> Floats:
+        """Returns how far places lie in shadow, 0 to 1."""
+        height = np.zeros_like(east_m)
+        for (east, north), phase in zip(self._waves.T, self._phases, strict=True):
+            height += np.sin(np.float32(east) * east_m + np.float32(north) * north_m + np.float32(phase))
+        return np.clip((height - self._threshold) / self._softness, 0, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """The road points that the pixels of a frame see, `(rows, columns)`; not a number at and above the horizon.
+
+    Attributes:
+        right_m: Metres to the right of the camera.
+        ahead_m: Metres ahead of it.
+    """
+
+    right_m: Floats
+    ahead_m: Floats
+
+    @classmethod
+    def seen_by(cls, columns: NDArray[np.float64], rows: NDArray[np.float64]) -> "Ground":
+        """Returns the road points at these columns and rows of a camera frame."""
+        grid = np.meshgrid(columns, rows)
+        right_m, ahead_m = FRONT.ground(*grid)
+        road = (grid[1] > FRONT.horizon_row) & (ahead_m > 0) & (ahead_m < SHADOW_REACH_M)
+        return cls(*(np.where(road, metres, np.nan).astype(np.float32) for metres in (right_m, ahead_m)))
+
+    def shadow(self, shadows: Shadows, pose: Pose) -> Floats:
+        """Returns how far each pixel lies in shadow, 0 to 1, for a car at a pose."""
+        camera = pose.moved(ahead_m=FRONT.forward_m)
+        sin, cos = np.float32(np.sin(pose.heading_rad)), np.float32(np.cos(pose.heading_rad))
+        east_m = np.float32(camera.x_m) + self.right_m * cos + self.ahead_m * sin
+        north_m = np.float32(camera.y_m) - self.right_m * sin + self.ahead_m * cos
+        return np.nan_to_num(shadows.cover(east_m, north_m))
+
+
+@dataclass(frozen=True, slots=True)
+class Light:
+    """How a frame differs from the recorded one.
+
+    Attributes:
+        brightness: Factor on all values.
+        noise: Standard deviation of the camera's noise, of 255.
+        shadow: How much darker full shadow is, 0 (no shadow) to 1 (black).
+    """
+
+    brightness: float = 1.0
+    noise: float = 0.0
+    shadow: float = 0.0
+
+
+class Lamp:
+    """Puts frames of a drive into another light.
+
+    Args:
+        light: The light.
+        seed: Seed of the shadows and the noise.
+    """
+
+    def __init__(self, light: Light, seed: int) -> None:
+        self._light = light
+        self._random = np.random.default_rng([seed, 0x11])
+        self._shadows = Shadows(self._random)
+        self._ground = Ground.seen_by(np.arange(FRONT.width), np.arange(FRONT.height))
+
+    def shine(self, image: Image, pose: Pose) -> Image:
+        """Returns the frame of a car at a pose in this light."""
+        if self._light == Light():
+            return image
+        values = image.astype(np.float32) * self._light.brightness
+        if self._light.shadow:
+            values *= 1 - self._light.shadow * self._ground.shadow(self._shadows, pose)[..., None]
+        if self._light.noise:
+            values += self._random.normal(0, self._light.noise, image.shape)
+        return np.clip(values, 0, 255).astype(np.uint8)

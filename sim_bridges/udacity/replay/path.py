@@ -1,0 +1,56 @@
+"""The line that the recorded car drove, from its steering and speed."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim_bridges.udacity.vehicle import Pose, path_curvature
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class DrivenPath:
+    """Poses of the recorded car, one a frame.
+
+    Attributes:
+        x_m: Metres to the east of the first frame, shape `(N,)`; the car starts to the north.
+        y_m: Metres to the north of it.
+        heading_rad: Clockwise from north, not wrapped.
+        distance_m: Metres along the line.
+    """
+
+    x_m: Floats
+    y_m: Floats
+    heading_rad: Floats
+    distance_m: Floats
+
+    @classmethod
+    def integrate(cls, time_s: Floats, steering: Floats, speed_mps: Floats) -> "DrivenPath":
+        """Returns the line of a kinematic bicycle that is steered as recorded, each command until the next."""
+        ahead_m = np.diff(time_s) * (speed_mps[1:] + speed_mps[:-1]) / 2
+        curvature = path_curvature(steering[:-1])
+        heading = np.concatenate([[0.0], np.cumsum(curvature * ahead_m)])
+        middle = (heading[1:] + heading[:-1]) / 2
+        steps = [ahead_m * np.sin(middle), ahead_m * np.cos(middle), ahead_m]
+        x, y, distance = (np.concatenate([[0.0], np.cumsum(step)]) for step in steps)
+        return cls(x, y, heading, distance)
+
+    def __len__(self) -> int:
+        return len(self.x_m)
+
+    def pose(self, index: int) -> Pose:
+        """Returns the pose of the car at a frame."""
+        return Pose(float(self.x_m[index]), float(self.y_m[index]), float(self.heading_rad[index]))
+
+    def nearest(self, pose: Pose, around: int, reach: int = 12) -> int:
+        """Returns the frame whose pose is nearest, at most `reach` frames away from frame `around`."""
+        first, stop = max(around - reach, 0), around + reach + 1
+        square = (self.x_m[first:stop] - pose.x_m) ** 2 + (self.y_m[first:stop] - pose.y_m) ** 2
+        return first + int(np.argmin(square))
+
+    def at(self, distance_m: float) -> Pose:
+        """Returns the pose at so many metres along the line; beyond its ends, the first or the last."""
+        lines = (self.x_m, self.y_m, self.heading_rad)
+        return Pose(*(float(np.interp(distance_m, self.distance_m, line)) for line in lines))

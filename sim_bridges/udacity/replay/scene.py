@@ -1,0 +1,59 @@
+"""One stretch of a recording as a scene: what a camera sees from anywhere near the recorded line."""
+
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+
+from sim_bridges.udacity.recording import Recording
+from sim_bridges.udacity.replay.camera import FRONT
+from sim_bridges.udacity.replay.path import DrivenPath
+from sim_bridges.udacity.vehicle import Pose
+from sim_bridges.udacity.replay.view import BONNET_ROW, SIDES_M, Image, Shift, nearest_camera, synthesize
+
+CACHED_FRAMES = 64
+
+
+class Scene:
+    """The recorded line, and views from beside it.
+
+    Args:
+        recording: Frames of one continuous stretch, at least two.
+    """
+
+    def __init__(self, recording: Recording) -> None:
+        self.recording = recording
+        self.path = DrivenPath.integrate(recording.time_s, recording.steering, recording.speed_mps)
+        self._image = lru_cache(CACHED_FRAMES)(recording.image)
+
+    def view(self, pose: Pose, index: int, rows: slice = slice(0, BONNET_ROW)) -> Image:
+        """Returns these rows of the camera's frame, RGB, for a car near the recorded one at frame `index`.
+
+        What the nearest camera did not see there, it or the center camera saw some metres before.
+        """
+        side = self._nearest_camera(pose, index)
+        views = [self._source(pose, index, side)]
+        for camera, before_m in ((side, 6.0), ("center", 12.0)):
+            before = int(np.searchsorted(self.path.distance_m, self.path.distance_m[index] - before_m))
+            if before < index:
+                views.append(self._source(pose, before, camera))
+        return synthesize(views, rows)
+
+    def frame(self, pose: Pose, index: int) -> Image:
+        """Returns the camera's whole frame, `(160, 320, 3)`, with the bonnet as the recording shows it."""
+        bonnet = self._image(index, "center")[BONNET_ROW:]
+        return np.concatenate([self.view(pose, index), bonnet])
+
+    def _shift(self, pose: Pose, index: int) -> Shift:
+        recorded = self.path.pose(index).moved(ahead_m=FRONT.forward_m)
+        return Shift(*pose.moved(ahead_m=FRONT.forward_m).seen_from(recorded))
+
+    def _nearest_camera(self, pose: Pose, index: int) -> str:
+        return nearest_camera(self._shift(pose, index).right_m)
+
+    def _source(self, pose: Pose, index: int, camera: str) -> tuple[Image, Shift]:
+        """Returns a recorded frame, the center one where that of the camera is missing, and the way from it."""
+        if self.recording.images[camera][index] is None:
+            camera = "center"
+        shift = self._shift(pose, index)
+        return self._image(index, camera), replace(shift, right_m=shift.right_m - SIDES_M[camera])

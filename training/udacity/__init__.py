@@ -1,0 +1,1 @@
+"""Everything that makes the weights for the Udacity simulator from recordings."""

@@ -1,0 +1,158 @@
+"""Makes the Udacity policy: drives beside the recorded lines, then trains; killed anywhere, it goes on."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from models import checkpoint
+from models.checkpoint import Manifest
+from models.driver import LanDriver
+from models.errors import UserError
+from models.versions import versions
+from training.progress import Progress
+from training.udacity.augment import Augmentation
+from training.udacity.collect import Collection, collect
+from training.udacity.drive import Drives
+from training.udacity.pipeline import ChunkSource, batches
+from training.udacity.recipe import FILTERS, PREPROCESSING, Recipe
+
+POLICY_NAME = "udacity-lan"
+OUTPUTS = {"steering": "-1 (full left, 25 degrees) to 1 (full right)"}
+
+Judge = Callable[[Path], float]
+
+
+class Trainer:
+    """Carries out a recipe in a working folder.
+
+    Args:
+        work: Folder for drives, weights and histories.
+        collection: What the drives are made of.
+        judge: Drives a checkpoint in closed loop and returns its score, the lower the better.
+        data: What the manifest says of the recordings.
+        progress: Where to show how far the work is.
+
+    Raises:
+        UserError: The folder belongs to another recipe or other recordings.
+    """
+
+    def __init__(
+        self, work: Path, collection: Collection, judge: Judge, data: list[dict[str, Any]], progress: Progress
+    ) -> None:
+        self.work, self.recipe, self.data = work, collection.recipe, data
+        self._collection, self._judge, self._progress = collection, judge, progress
+        work.mkdir(parents=True, exist_ok=True)
+        settled = work / "recipe.json"
+        text = json.dumps({"recipe": asdict(self.recipe), "data": data}, indent=2) + "\n"
+        if settled.exists() and settled.read_text(encoding="utf-8") != text:
+            raise UserError(
+                f"The folder {work} was begun with other settings or recordings, which its recipe.json holds: "
+                "use the same, or another folder."
+            )
+        settled.write_text(text, encoding="utf-8")
+
+    def run(self) -> Path:
+        """Drives and trains whatever is still to do and returns the weights with the best score."""
+        self.train(self.drive())
+        history = self.history()
+        return self._weights(min(history, key=lambda number: history[number]["score"]))
+
+    def drive(self) -> Drives:
+        """Makes the drives that are still missing and returns all."""
+        with self._progress.task("Driving beside the line", len(self._collection.blocks)) as advance:
+            return collect(self._collection, advance)
+
+    def train(self, drives: Drives) -> None:
+        """Trains until the score in closed loop gets no better."""
+        recipe = self.recipe
+        source = ChunkSource(drives, recipe.chunk_length, recipe.seed, Augmentation(PREPROCESSING))
+        history = self.history()
+        network = self._network(max(history, default=0))
+        with self._progress.task("Training", recipe.rounds) as advance:
+            for number in range(1, recipe.rounds + 1):
+                if number not in history:
+                    if self._patience_ends(history):
+                        break
+                    loss = self._fit(network, source, number)
+                    checkpoint.save(self._weights(number), _without_optimizer(network), self._manifest(number))
+                    history[number] = {"loss": loss, "score": self._judge(self._weights(number))}
+                    network.save(self._state(number))
+                    self._history_path.write_text(json.dumps(history, indent=2) + "\n", encoding="utf-8")
+                    self._state(number - 1).unlink(missing_ok=True)
+                advance()
+
+    def history(self) -> dict[int, dict[str, float]]:
+        """Returns the loss of each round, and the score in closed loop after it."""
+        if not self._history_path.exists():
+            return {}
+        return {int(number): entry for number, entry in json.loads(self._history_path.read_text()).items()}
+
+    def _network(self, number: int) -> LanDriver:
+        """Returns the network after a round, with its optimizer's state; before the first, a new one."""
+        if number:
+            return keras.saving.load_model(self._state(number))
+        keras.utils.set_random_seed(self.recipe.seed)
+        network = LanDriver((PREPROCESSING.height, PREPROCESSING.width, 3), FILTERS, pedals=False)
+        network.build()
+        network.compile(optimizer=self._optimizer(), loss="mean_squared_error")
+        return network
+
+    def _optimizer(self) -> keras.optimizers.Optimizer:
+        steps = self.recipe.rounds * self.recipe.batches
+        warm_up = steps // 20
+        rate = keras.optimizers.schedules.CosineDecay(
+            self.recipe.learning_rate / 20,
+            steps - warm_up,
+            alpha=0.02,
+            warmup_target=self.recipe.learning_rate,
+            warmup_steps=warm_up,
+        )
+        return keras.optimizers.AdamW(rate, weight_decay=1e-4, clipnorm=1.0, use_ema=True, ema_momentum=0.99)
+
+    def _fit(self, network: LanDriver, source: ChunkSource, number: int) -> float:
+        """Trains one round and returns its loss."""
+        recipe = self.recipe
+        first = (number - 1) * recipe.batches * recipe.batch_size
+        data = batches(source, recipe.batch_size, first, recipe.batches)
+        return float(network.fit(data, verbose=0).history["loss"][-1])
+
+    def _patience_ends(self, history: dict[int, dict[str, float]]) -> bool:
+        scores = [history[number]["score"] for number in sorted(history)]
+        return len(scores) > self.recipe.patience and min(scores) not in scores[-self.recipe.patience :]
+
+    @property
+    def _history_path(self) -> Path:
+        return self.work / "history.json"
+
+    def _weights(self, number: int) -> Path:
+        return self.work / f"round-{number}.weights.h5"
+
+    def _state(self, number: int) -> Path:
+        return self.work / f"round-{number}.keras"
+
+    def _manifest(self, number: int) -> Manifest:
+        return Manifest(
+            name=POLICY_NAME,
+            architecture={},
+            preprocessing=PREPROCESSING,
+            outputs=OUTPUTS,
+            training={
+                "task": "Udacity simulator, steering back to the recorded line from beside it",
+                "command": "liquid-drive train udacity",
+                "data": self.data,
+                "rounds": number,
+                "recipe": asdict(self.recipe),
+            },
+            versions=versions(),
+        )
+
+
+def _without_optimizer(network: LanDriver) -> LanDriver:
+    copy = LanDriver(**network.get_config())
+    copy.build()
+    copy.set_weights(network.get_weights())
+    return copy
