@@ -1,6 +1,7 @@
 """Other light on the frames of a drive: colours, shadows on the road, blur and noise."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -65,10 +66,10 @@ class Augmentation:
         light = self._light
         count, height, width, _ = images.shape
         tall = images.reshape(count * height, width, 3)
-        values = cv2.transform(cv2.LUT(tall, self._tone_curve(random)), self._colours(random))
-        values = values.reshape(images.shape).astype(np.float32)
+        toned = cv2.transform(cv2.LUT(tall, self._tone_curve(random)), self._colours(random))
+        values = toned.reshape(images.shape).astype(np.float32)
         if random.random() < light.shadow_share:
-            values *= self._shade(poses, (width, height), random)
+            values = values * self._shade(poses, (width, height), random)
         if random.random() < light.blur_share:
             sigma = random.uniform(*light.blur_px)
             values = np.stack([cv2.GaussianBlur(frame, (0, 0), sigma) for frame in values])
@@ -101,7 +102,7 @@ class Augmentation:
         return np.resize(self._noise[first:], size).reshape(shape)
 
 
-def _pixel_centres(preprocessing: Preprocessing) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _pixel_centres(preprocessing: Preprocessing) -> tuple[NDArray[Any], NDArray[Any]]:
     """Returns the columns and rows of the camera's frame at which the input's pixels lie."""
     road_rows = preprocessing.camera_height - preprocessing.crop_top - preprocessing.crop_bottom
     column_step = preprocessing.camera_width / preprocessing.width

@@ -18,7 +18,7 @@ from training.udacity.augment import Augmentation
 from training.udacity.collect import Collection, collect
 from training.udacity.drive import Drives
 from training.udacity.pipeline import ChunkSource, batches
-from training.udacity.recipe import FILTERS, PREPROCESSING, Recipe
+from training.udacity.recipe import FILTERS, PREPROCESSING
 
 POLICY_NAME = "udacity-lan"
 OUTPUTS = {"steering": "-1 (full left, 25 degrees) to 1 (full right)"}
@@ -50,8 +50,8 @@ class Trainer:
         text = json.dumps({"recipe": asdict(self.recipe), "data": data}, indent=2) + "\n"
         if settled.exists() and settled.read_text(encoding="utf-8") != text:
             raise UserError(
-                f"The folder {work} was begun with other settings or recordings, which its recipe.json holds: "
-                "use the same, or another folder."
+                f"The folder {work} was begun with other settings or recordings, which its recipe.json "
+                "holds: use the same, or another folder."
             )
         settled.write_text(text, encoding="utf-8")
 
@@ -78,7 +78,9 @@ class Trainer:
                     if self._patience_ends(history):
                         break
                     loss = self._fit(network, source, number)
-                    checkpoint.save(self._weights(number), _without_optimizer(network), self._manifest(number))
+                    checkpoint.save(
+                        self._weights(number), _without_optimizer(network), self._manifest(number)
+                    )
                     history[number] = {"loss": loss, "score": self._judge(self._weights(number))}
                     network.save(self._state(number))
                     self._history_path.write_text(json.dumps(history, indent=2) + "\n", encoding="utf-8")

@@ -1,1 +1,1 @@
-"""Drives along a recording: a car that may leave the recorded line, and the frames that its camera would see."""
+"""Drives along a recording: a car that may leave the recorded line, and what its camera would see."""

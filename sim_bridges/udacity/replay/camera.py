@@ -12,9 +12,9 @@ Matrix = NDArray[np.float64]
 class Camera:
     """A pinhole camera over a flat road.
 
-    Height, pitch and the side cameras' distance were estimated from a recording: warping the center frame into
-    the side frames gives `side_m / height_m` = 0.65 and the pitch, warping frames of straight stretches into
-    the next ones gives the height, as the way between them is known.
+    Height, pitch and the side cameras' distance were estimated from a recording: warping the center frame
+    into the side frames gives `side_m / height_m` = 0.65 and the pitch; warping frames of straight stretches
+    into the next ones gives the height, as the way between them is known.
 
     Attributes:
         width: Columns of a frame.

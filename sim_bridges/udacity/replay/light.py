@@ -40,7 +40,7 @@ class Shadows:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """The road points that the pixels of a frame see, `(rows, columns)`; not a number at and above the horizon.
+    """The road points that a frame's pixels see, `(rows, columns)`; not a number at and above the horizon.
 
     Attributes:
         right_m: Metres to the right of the camera.
@@ -94,7 +94,7 @@ class Lamp:
         self._light = light
         self._random = np.random.default_rng([seed, 0x11])
         self._shadows = Shadows(self._random)
-        self._ground = Ground.seen_by(np.arange(FRONT.width), np.arange(FRONT.height))
+        self._ground = Ground.seen_by(np.arange(0.0, FRONT.width), np.arange(0.0, FRONT.height))
 
     def shine(self, image: Image, pose: Pose) -> Image:
         """Returns the frame of a car at a pose in this light."""

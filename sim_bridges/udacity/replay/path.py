@@ -28,7 +28,7 @@ class DrivenPath:
 
     @classmethod
     def integrate(cls, time_s: Floats, steering: Floats, speed_mps: Floats) -> "DrivenPath":
-        """Returns the line of a kinematic bicycle that is steered as recorded, each command until the next."""
+        """Returns the line of a kinematic bicycle that is steered as recorded."""
         ahead_m = np.diff(time_s) * (speed_mps[1:] + speed_mps[:-1]) / 2
         curvature = path_curvature(steering[:-1])
         heading = np.concatenate([[0.0], np.cumsum(curvature * ahead_m)])

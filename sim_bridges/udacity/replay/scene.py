@@ -8,8 +8,8 @@ import numpy as np
 from sim_bridges.udacity.recording import Recording
 from sim_bridges.udacity.replay.camera import FRONT
 from sim_bridges.udacity.replay.path import DrivenPath
-from sim_bridges.udacity.vehicle import Pose
 from sim_bridges.udacity.replay.view import BONNET_ROW, SIDES_M, Image, Shift, nearest_camera, synthesize
+from sim_bridges.udacity.vehicle import Pose
 
 CACHED_FRAMES = 64
 
@@ -52,7 +52,7 @@ class Scene:
         return nearest_camera(self._shift(pose, index).right_m)
 
     def _source(self, pose: Pose, index: int, camera: str) -> tuple[Image, Shift]:
-        """Returns a recorded frame, the center one where that of the camera is missing, and the way from it."""
+        """Returns a frame, the center camera's where there is none of this camera, and the way from it."""
         if self.recording.images[camera][index] is None:
             camera = "center"
         shift = self._shift(pose, index)

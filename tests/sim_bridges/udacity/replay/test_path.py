@@ -1,0 +1,32 @@
+import numpy as np
+import pytest
+
+from sim_bridges.udacity.replay.path import DrivenPath
+from sim_bridges.udacity.vehicle import path_curvature
+
+
+def circle(frames: int = 400) -> DrivenPath:
+    time_s = np.arange(frames) * 0.1
+    return DrivenPath.integrate(time_s, np.full(frames, 0.3), np.full(frames, 8.0))
+
+
+def test_a_constant_steering_drives_a_circle():
+    path = circle()
+    radius_m = 1 / path_curvature(0.3)
+    distances = np.hypot(path.x_m - radius_m, path.y_m)
+    assert distances == pytest.approx(radius_m, rel=1e-3)
+    assert path.distance_m[-1] == pytest.approx(0.8 * 399)
+
+
+def test_the_nearest_frame_is_looked_for_around_a_frame_only():
+    path = circle()
+    lap = round(2 * np.pi / path_curvature(0.3) / 0.8)
+    assert path.nearest(path.pose(lap + 5), around=lap) == lap + 5
+    assert path.nearest(path.pose(lap + 5), around=3) in (5, 4, 6)
+
+
+def test_between_frames_the_line_goes_on():
+    path = circle()
+    halfway = path.at((path.distance_m[10] + path.distance_m[11]) / 2)
+    assert halfway.x_m == pytest.approx((path.x_m[10] + path.x_m[11]) / 2)
+    assert path.at(1e6) == path.pose(len(path) - 1)

@@ -1,0 +1,120 @@
+"""The published architecture, trained frame by frame as such networks usually are: the one to compare with.
+
+Single frames of all three cameras, the side cameras' steering corrected by a constant, straight driving
+thinned out, zoom, pan, brightness and mirroring at random. No view from beside the line, no time.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from models.lan import LAN
+from models.published import INPUT_SHAPE, PREPROCESSING
+from sim_bridges.udacity.recording import Recording
+from sim_bridges.udacity.recording.balancing import balanced_weights
+
+SIDE_STEERING = {"center": 0.0, "left": 0.15, "right": -0.15}
+CONVOLUTIONS = ((24, 5, 2), (36, 5, 2), (48, 5, 2), (64, 3, 1), (64, 3, 1))
+"""Filters, kernel and stride of each."""
+
+
+@dataclass(frozen=True, slots=True)
+class PilotnetRecipe:
+    """How the published architecture is trained.
+
+    Attributes:
+        seed: Seed of weights and batches.
+        epochs: Epochs of the training.
+        batches: Batches in an epoch.
+        batch_size: Frames in a batch.
+        learning_rate: Learning rate of Adam.
+    """
+
+    seed: int = 0
+    epochs: int = 10
+    batches: int = 300
+    batch_size: int = 100
+    learning_rate: float = 1e-3
+
+
+def build() -> keras.Model:
+    """Returns the published network: frames `(B, 66, 200, 3)`, YUV, to steering `(B, 1)`."""
+    layers: list[Any] = [keras.Input(INPUT_SHAPE), keras.layers.Rescaling(1 / 127.5, offset=-1.0)]
+    for filters, kernel, stride in CONVOLUTIONS:
+        layers.append(keras.layers.Conv2D(filters, kernel, strides=stride, activation="elu"))
+    layers += [
+        keras.layers.Reshape((64, 18)),
+        LAN(d_model=100, num_heads=20, activation="elu", mode="exact"),
+        keras.layers.Dense(1),
+    ]
+    return keras.Sequential(layers)
+
+
+class FrameGenerator(keras.utils.PyDataset):
+    """Batches of single frames, read, augmented and prepared one by one.
+
+    Args:
+        recording: Where the frames come from.
+        recipe: Sizes and seed.
+    """
+
+    def __init__(self, recording: Recording, recipe: PilotnetRecipe) -> None:
+        super().__init__()
+        self._recording, self._recipe = recording, recipe
+        self._odds = balanced_weights(recording.steering)
+        self._random = np.random.default_rng(recipe.seed)
+
+    def __len__(self) -> int:
+        return self._recipe.batches
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        rows = self._random.choice(len(self._odds), self._recipe.batch_size, p=self._odds)
+        pairs = [self._sample(int(row)) for row in rows]
+        frames, steering = zip(*pairs, strict=True)
+        return np.array(frames, np.float32), np.array(steering, np.float32)[:, None]
+
+    def _sample(self, row: int) -> tuple[NDArray[np.uint8], float]:
+        cameras = [name for name in SIDE_STEERING if self._recording.images[name][row] is not None]
+        camera = str(self._random.choice(cameras))
+        steering = float(self._recording.steering[row]) + SIDE_STEERING[camera]
+        image = self._recording.image(row, camera)
+        if self._random.random() < 0.5:
+            image = self._zoomed_and_panned(image)
+        if self._random.random() < 0.5:
+            image = np.clip(image * self._random.uniform(0.2, 1.2), 0, 255).astype(np.uint8)
+        if self._random.random() < 0.5:
+            image, steering = np.ascontiguousarray(image[:, ::-1]), -steering
+        return PREPROCESSING(image), steering
+
+    def _zoomed_and_panned(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        height, width, _ = image.shape
+        zoom = self._random.uniform(1.0, 1.3)
+        right, down = self._random.uniform(-0.1, 0.1, 2) * (width, height)
+        move = np.array(
+            [[zoom, 0, (1 - zoom) * width / 2 + right], [0, zoom, (1 - zoom) * height / 2 + down]]
+        )
+        return np.asarray(cv2.warpAffine(image, move, (width, height)), np.uint8)
+
+
+def train(recording: Recording, recipe: PilotnetRecipe, weights: Path, callbacks: list[Any]) -> None:
+    """Trains the network and writes it as a `.keras` file; killed, the same call goes on.
+
+    Args:
+        recording: Where the frames come from.
+        recipe: Sizes and seed.
+        weights: Where to write it.
+        callbacks: Told of each epoch.
+    """
+    keras.utils.set_random_seed(recipe.seed)
+    network = build()
+    network.compile(keras.optimizers.Adam(recipe.learning_rate), loss="mean_squared_error")
+    backup = keras.callbacks.BackupAndRestore(weights.with_suffix(".backup"))
+    network.fit(
+        FrameGenerator(recording, recipe), epochs=recipe.epochs, verbose=0, callbacks=[backup, *callbacks]
+    )
+    network.save(weights)
