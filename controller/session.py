@@ -127,6 +127,8 @@ class VehicleSession:
         metrics: Where to count.
         post: Runs a function on the service's thread; may be called from any thread.
         recorder: Where to record, if anywhere.
+        clock: Tells the time at which a command is given, on the clock of the frames; another one than the
+            monotonic clock lets a simulation drive at its own time.
     """
 
     def __init__(
@@ -137,6 +139,7 @@ class VehicleSession:
         metrics: Metrics,
         post: Callable[[Callable[[], None]], None],
         recorder: Recorder | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.vehicle = vehicle
         self._policy = policy
@@ -144,6 +147,7 @@ class VehicleSession:
         self._metrics = metrics
         self._post = post
         self._recorder = recorder
+        self._clock = clock
         self._memory = Memory()
         self._cruise: CruiseMemory | None = None
         self._pending: _Pending | None = None
@@ -289,7 +293,7 @@ class VehicleSession:
 
     def _decide(self, frame: VehicleFrame, outcome: _Outcome) -> Command:
         """Lets the speed control and the safety envelope make a command of an outcome."""
-        now_s = time.monotonic()
+        now_s = self._clock()
         proposal = self._with_pedals(frame, outcome.proposal)
         failure = outcome.failure or "the speed is unknown"
         self._advance(Frame(now_s, proposal, failure, frame.speed_mps, frame.steering))
