@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+ANYWHERE = "0.0.0.0"  # noqa: S104
 ROUTES = Path("/proc/net/route")
 RECORDINGS = Path("/recordings")
 TOKEN_FILE = Path("/run/liquid-drive/token")
@@ -25,14 +26,17 @@ class SettingError(Exception):
 def options(settings: Mapping[str, str], weights: Path = WEIGHTS, routes: Path = ROUTES) -> list[str]:
     """Returns the options of `liquid-drive serve` that the environment's variables ask for.
 
-    Without `LIQUID_DRIVE_ALLOW`, simulators are admitted from the gateway alone: a port that Docker publishes
-    on the host's loopback is reached by way of it.
+    On all addresses and without `LIQUID_DRIVE_ALLOW`, simulators are admitted from the gateway alone: a port
+    that Docker publishes on the host's loopback is reached by way of it.
 
     Raises:
-        SettingError: The folder of weights holds several policies, or there is no gateway.
+        SettingError: The port is no number, there is no gateway, or the folder holds several policies.
     """
-    networks = settings.get("LIQUID_DRIVE_ALLOW", "").replace(",", " ").split() or [gateway(routes)]
-    chosen = ["--host", "0.0.0.0"]  # noqa: S104
+    host, port = endpoint(settings)
+    networks = settings.get("LIQUID_DRIVE_ALLOW", "").replace(",", " ").split()
+    if host == ANYWHERE and not networks:
+        networks = [gateway(routes)]
+    chosen = ["--host", host, "--port", str(port)]
     for network in networks:
         chosen += ["--allow", network]
     if speed := settings.get("LIQUID_DRIVE_SPEED"):
@@ -42,6 +46,18 @@ def options(settings: Mapping[str, str], weights: Path = WEIGHTS, routes: Path =
     if policy := mounted_policy(weights):
         chosen += ["--weights", str(policy)]
     return chosen
+
+
+def endpoint(settings: Mapping[str, str]) -> tuple[str, int]:
+    """Returns the address and the port on which the service listens in its container.
+
+    Raises:
+        SettingError: The port is no number.
+    """
+    port = settings.get("LIQUID_DRIVE_PORT") or "4567"
+    if not port.isascii() or not port.isdigit():
+        raise SettingError(f"LIQUID_DRIVE_PORT is {port}: give a number, or leave it out for 4567.")
+    return settings.get("LIQUID_DRIVE_HOST") or ANYWHERE, int(port)
 
 
 def mounted_policy(folder: Path) -> Path | None:
