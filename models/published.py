@@ -132,7 +132,7 @@ def _layer(layer: Fields) -> Any:
     if kind not in _BUILDERS:
         raise _RefusedError(f"they ask for a layer {kind!r}")
     registered = layer.get("registered_name")
-    if registered not in (None, kind, f"Custom>{kind}"):
+    if registered not in (None, kind, f"Custom>{kind}", f"liquid_drive>{kind}"):
         raise _RefusedError(f"they ask for a layer {registered!r}")
     return _BUILDERS[kind](layer["config"])
 

@@ -1,19 +1,23 @@
 """How well a network drives in closed loop, in harder light than it was recorded in."""
 
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from controller.interface import Observation
+from controller.longitudinal import CruiseSettings
 from controller.pixel_policy import load_policy_factory
+from controller.safety import SafetyLimits
+from controller.session import SessionSettings
+from sim_bridges.udacity.dialect import MPS_PER_MPH
 from sim_bridges.udacity.recording import Recording, segments
+from sim_bridges.udacity.replay.direct import drive_directly
 from sim_bridges.udacity.replay.light import Light
+from sim_bridges.udacity.replay.metrics import score
 from sim_bridges.udacity.replay.world import World, WorldOptions
 
-SPEED_MPS = 11.2
-FRAME_S = 0.07
+SPEED_MPS = 25 * MPS_PER_MPH
 INTERVENTION_COSTS_M = 3.0
-"""What an intervention adds to the mean distance, for each time it happens in a kilometre."""
+"""What an intervention in a kilometre adds to the mean distance."""
 
 OPTIONS = WorldOptions(
     start_offset_m=1.0,
@@ -23,24 +27,21 @@ OPTIONS = WorldOptions(
 )
 
 
-def judge(weights: Path, recordings: tuple[Recording, ...]) -> float:
+def judge(weights: Path, recordings: Sequence[Recording]) -> float:
     """Returns the mean distance from the line in metres, with a surcharge for interventions.
 
     Args:
         weights: The network's weights.
-        recordings: What to drive along, at 25 mph.
+        recordings: What to drive along, at 25 mph, by the service's own session on simulated time.
     """
     policy = load_policy_factory(weights)()
-    distances: list[float] = []
-    interventions, driven_m = 0, 0.0
-    for recording in recordings:
-        for part in segments(recording):
-            world = World(recording.take(part), OPTIONS)
-            policy.reset()
-            while not world.done:
-                command = policy.act(Observation(world.camera(), world.time_s))
-                distances.append(abs(world.place.offset_m))
-                world.step(command.steering, SPEED_MPS - world.vehicle.speed_mps, FRAME_S)
-            interventions += len(world.interventions)
-            driven_m += world.place.distance_m
-    return float(np.mean(distances)) + INTERVENTION_COSTS_M * interventions / (driven_m / 1000)
+    settings = SessionSettings(SafetyLimits(), CruiseSettings(SPEED_MPS))
+    drives = [
+        drive_directly(World(recording.take(part), OPTIONS), policy, settings)
+        for recording in recordings
+        for part in segments(recording)
+    ]
+    reached = score(drives)
+    if not reached.finished:
+        return math.inf
+    return reached.mean_distance_m + INTERVENTION_COSTS_M * reached.interventions_per_km

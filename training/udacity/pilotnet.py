@@ -4,7 +4,7 @@ Single frames of all three cameras, the side cameras' steering corrected by a co
 thinned out, zoom, pan, brightness and mirroring at random. No view from beside the line, no time.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,10 @@ class PilotnetRecipe:
     batches: int = 300
     batch_size: int = 100
     learning_rate: float = 1e-3
+
+    def scaled(self, factor: float) -> "PilotnetRecipe":
+        """Returns a recipe with so many times the batches, at least one in an epoch."""
+        return replace(self, batches=max(1, round(self.batches * factor)))
 
 
 def build() -> keras.Model:
@@ -101,20 +105,23 @@ class FrameGenerator(keras.utils.PyDataset):
         return np.asarray(cv2.warpAffine(image, move, (width, height)), np.uint8)
 
 
-def train(recording: Recording, recipe: PilotnetRecipe, weights: Path, callbacks: list[Any]) -> None:
+def train(
+    recording: Recording, recipe: PilotnetRecipe, weights: Path, backup: Path, callbacks: list[Any]
+) -> None:
     """Trains the network and writes it as a `.keras` file; killed, the same call goes on.
 
     Args:
         recording: Where the frames come from.
         recipe: Sizes and seed.
         weights: Where to write it.
+        backup: Folder for the state of an unfinished training.
         callbacks: Told of each epoch.
     """
     keras.utils.set_random_seed(recipe.seed)
     network = build()
     network.compile(keras.optimizers.Adam(recipe.learning_rate), loss="mean_squared_error")
-    backup = keras.callbacks.BackupAndRestore(weights.with_suffix(".backup"))
+    resume = keras.callbacks.BackupAndRestore(backup)
     network.fit(
-        FrameGenerator(recording, recipe), epochs=recipe.epochs, verbose=0, callbacks=[backup, *callbacks]
+        FrameGenerator(recording, recipe), epochs=recipe.epochs, verbose=0, callbacks=[resume, *callbacks]
     )
     network.save(weights)

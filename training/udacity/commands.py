@@ -1,0 +1,127 @@
+"""The command that makes the Udacity policy."""
+
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from models.errors import UserError
+
+if TYPE_CHECKING:
+    from sim_bridges.udacity.recording import Recording
+
+
+class Architecture(str, Enum):
+    """What is trained."""
+
+    LAN = "lan"
+    """Our policy: the last frames and the time between them, trained on views from beside the line."""
+
+    PILOTNET_LAN = "pilotnet-lan"
+    """The published network: one frame, trained on the recorded frames."""
+
+
+def train(
+    data: Annotated[
+        list[Path],
+        typer.Option(help="Folder with driving_log.csv and IMG, as the simulator made it; may repeat."),
+    ],
+    rows: Annotated[
+        str, typer.Option(help="Rows A:B of each recording to train on; the others are held out.")
+    ] = ":",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where to write the weights; a manifest goes beside them.", show_default="build/NAME"
+        ),
+    ] = None,
+    work: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for drives and intermediate weights; work that is there is not done again.",
+            show_default="build/udacity",
+        ),
+    ] = None,
+    architecture: Annotated[Architecture, typer.Option(help="What to train.")] = Architecture.LAN,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of weights, drives and batches.")] = 0,
+    scale: Annotated[
+        float, typer.Option(min=0.01, max=10.0, help="Factor on drives and batches, for a quick trial.")
+    ] = 1.0,
+) -> None:
+    """Trains the policy for the Udacity simulator on recordings of its training mode.
+
+    Takes about an hour on two cores. Killed anywhere, the same command goes on. The working folder gets a
+    report.png with the loss and the score in closed loop after each round.
+    """
+    from sim_bridges.udacity.recording import read_recording
+    from sim_bridges.udacity.recording.rows import parse_rows
+
+    chosen = parse_rows(rows)
+    recordings = tuple(read_recording(folder).select(chosen.start, chosen.stop) for folder in data)
+    folder = work or Path("build/udacity")
+    if architecture is Architecture.PILOTNET_LAN:
+        _train_pilotnet(recordings, out or Path("build/udacity-pilotnet-lan.keras"), folder, seed, scale)
+    else:
+        described = [_description(recording, rows) for recording in recordings]
+        _train_lan(recordings, described, out or Path("build/udacity-lan.weights.h5"), folder, seed, scale)
+
+
+def _train_lan(
+    recordings: "tuple[Recording, ...]",
+    data: list[dict[str, Any]],
+    out: Path,
+    work: Path,
+    seed: int,
+    scale: float,
+) -> None:
+    from models.checkpoint import load, manifest_path, save
+    from models.export import export
+    from training.progress import Progress
+    from training.udacity.collect import Collection, scenes
+    from training.udacity.judge import judge
+    from training.udacity.recipe import Recipe
+    from training.udacity.report import write_report
+    from training.udacity.trainer import Trainer
+
+    manifest_path(out)
+    scenes(recordings)
+    console = Console()
+    collection = Collection(work / "drives", recordings, Recipe(seed=seed).scaled(scale))
+    trainer = Trainer(work, collection, lambda weights: judge(weights, recordings), data, Progress(console))
+    best = load(trainer.run())
+    save(out, best.network, best.manifest)
+    export(out)
+    write_report(trainer.history(), trainer.drive(), work / "report.png")
+    console.print(f"Weights: {out}\nReport: {work / 'report.png'}", soft_wrap=True)
+
+
+def _train_pilotnet(
+    recordings: "tuple[Recording, ...]", out: Path, work: Path, seed: int, scale: float
+) -> None:
+    import keras
+
+    from training.progress import Progress
+    from training.udacity.pilotnet import PilotnetRecipe, train
+
+    if len(recordings) != 1:
+        raise UserError("The published architecture is trained on one recording: give one --data.")
+    if out.suffix != ".keras":
+        raise UserError(f"The published architecture is written as a .keras file, which {out} is not.")
+    recipe = PilotnetRecipe(seed=seed).scaled(scale)
+    console = Console()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with Progress(console).task("Training", recipe.epochs) as advance:
+        shown = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: advance())
+        train(recordings[0], recipe, out, work / "pilotnet-lan.backup", [shown])
+    console.print(f"Weights: {out}", soft_wrap=True)
+
+
+def _description(recording: "Recording", rows: str) -> dict[str, Any]:
+    return {
+        "recording": recording.folder.resolve().name,
+        "rows": rows,
+        "frames": len(recording),
+        "seconds": round(float(recording.time_s[-1] - recording.time_s[0]), 1),
+    }
