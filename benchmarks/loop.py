@@ -45,7 +45,7 @@ def run() -> list[Row]:
     """Return how many times longer the usual way takes, and the latency with many simulators at once."""
     sys.setswitchinterval(0.0005)
     with tempfile.TemporaryDirectory() as folder:
-        weights = _save_policy(Path(folder))
+        weights = exported_policy(Path(folder))
         with (
             _server(["-c", _SERVE, str(weights)]) as ours,
             _server(["-m", "benchmarks.usual_drive"]) as usual,
@@ -68,19 +68,24 @@ def run() -> list[Row]:
     return rows
 
 
-def _save_policy(folder: Path) -> Path:
-    """Save an untrained policy of the final architecture for the simulator's camera."""
+def exported_policy(folder: Path) -> Path:
+    """Return the shipped weights, or untrained ones of that architecture where none are shipped yet."""
     from models import checkpoint
     from models.checkpoint import Manifest
     from models.driver import LanDriver
+    from models.export import export
     from models.preprocessing import Preprocessing
+    from sim_bridges.udacity.policies import SHIPPED_WEIGHTS
 
+    if SHIPPED_WEIGHTS.is_file():
+        return SHIPPED_WEIGHTS
     network = LanDriver(image_shape=(66, 200, 3))
     network.build()
     preprocessing = Preprocessing(160, 320, height=66, width=200, crop_top=60, crop_bottom=25)
     outputs = {"steering": "-1 to 1", "gas": "0 to 1", "brake": "0 to 1"}
     weights = folder / "untrained.weights.h5"
     checkpoint.save(weights, network, Manifest("untrained", {}, preprocessing, outputs))
+    export(weights)
     return weights
 
 
@@ -147,6 +152,13 @@ def _row(metric: str, value: float, unit: str, against: str) -> Row:
         "against": against,
         "versions": {
             name: metadata.version(name)
-            for name in ("tensorflow", "keras", "python-socketio", "python-engineio", "eventlet")
+            for name in (
+                "ai-edge-litert",
+                "tensorflow",
+                "keras",
+                "python-socketio",
+                "python-engineio",
+                "eventlet",
+            )
         },
     }

@@ -92,11 +92,11 @@ def decode_frame(jpeg: bytes) -> NDArray[np.uint8]:
         raise BrokenFrameError(
             f"the JPEG claims {size.width_px}x{size.height_px}, more than {WIDTH_MAX_PX}x{HEIGHT_MAX_PX}"
         )
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         image = cv2.imdecode(np.frombuffer(jpeg, dtype=np.uint8), flags)
     except cv2.error as error:
         raise BrokenFrameError(f"the JPEG cannot be decoded: {error.err}") from None
     if image is None:
         raise BrokenFrameError("the JPEG cannot be decoded")
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    return np.asarray(image, dtype=np.uint8)

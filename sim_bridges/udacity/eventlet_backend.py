@@ -57,14 +57,16 @@ class LowLatencySocket(GreenSocket):
 
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
         """Returns up to `bufsize` bytes, of those read ahead if there are any."""
-        self._let_others_run()
-        if self._position == len(self._ahead):
+        if time.monotonic() - self._running_since_s > _TURN_S:
+            self._let_others_run()
+        start = self._position
+        if start == len(self._ahead):
             self._ahead = super().recv(_READ_AHEAD_BYTES, flags)
-            self._position = 0
             self._acknowledge()
             self._slow_down(len(self._ahead))
-        chunk = self._ahead[self._position : self._position + bufsize]
-        self._position += len(chunk)
+            start = 0
+        chunk = self._ahead[start : start + bufsize]
+        self._position = start + len(chunk)
         return chunk
 
     def _read_trampoline(self) -> None:
@@ -72,10 +74,9 @@ class LowLatencySocket(GreenSocket):
         self._running_since_s = time.monotonic()
 
     def _let_others_run(self) -> None:
-        """Gives the others their turn now and then, also while there is always something left to read."""
-        if time.monotonic() - self._running_since_s > _TURN_S:
-            eventlet.sleep(0)
-            self._running_since_s = time.monotonic()
+        """Gives the others their turn, also while there is always something left to read."""
+        eventlet.sleep(0)
+        self._running_since_s = time.monotonic()
 
     def _close_both_ways(self) -> None:
         """Closes the connection for good; the files of the web server keep its descriptor for a while."""
@@ -105,7 +106,7 @@ def unmask(data: bytes, mask: tuple[int, ...], length: int | None = None, offset
     It takes the arguments of the slow function in eventlet whose place it takes.
     """
     size = len(data) if length is None else length
-    key = bytes(mask[(offset + index) % 4] for index in range(4))
+    key = bytes(mask[offset % 4 :] + mask[: offset % 4])
     stream = (key * (size // 4 + 1))[:size]
     return (int.from_bytes(data[:size], "little") ^ int.from_bytes(stream, "little")).to_bytes(size, "little")
 

@@ -9,10 +9,10 @@ from controller.runtime import RuntimeChoice, limit_threads
 from models.checkpoint import SHIPPED, WEIGHTS_SUFFIX
 from models.errors import UserError
 
-SHIPPED_POLICY = "udacity-lan"
+SHIPPED_WEIGHTS = SHIPPED / f"udacity-lan{WEIGHTS_SUFFIX}"
 
 
-def weights_or_shipped(weights: Path | None, shipped: Path = SHIPPED) -> Path:
+def weights_or_shipped(weights: Path | None, shipped: Path = SHIPPED_WEIGHTS) -> Path:
     """Returns the weights to drive with: those that were named, else the shipped ones.
 
     Raises:
@@ -20,10 +20,9 @@ def weights_or_shipped(weights: Path | None, shipped: Path = SHIPPED) -> Path:
     """
     if weights is not None:
         return weights
-    ours = shipped / f"{SHIPPED_POLICY}{WEIGHTS_SUFFIX}"
-    if not ours.is_file():
+    if not shipped.is_file():
         raise UserError("Say which policy is to drive: liquid-drive serve --weights FILE.")
-    return ours
+    return shipped
 
 
 def load_policies(weights: Path, runtime: RuntimeChoice = RuntimeChoice.AUTO) -> Callable[[], Policy]:

@@ -133,12 +133,12 @@ def test_serving_exported_weights_needs_no_tensorflow(weights, tmp_path):
 
 
 def test_without_weights_the_shipped_ones_drive(tmp_path):
+    shipped = tmp_path / "shipped.weights.h5"
     with pytest.raises(UserError, match="Say which policy is to drive: liquid-drive serve --weights FILE"):
-        weights_or_shipped(None, tmp_path)
-    shipped = tmp_path / "udacity-lan.weights.h5"
+        weights_or_shipped(None, shipped)
     shipped.touch()
-    assert weights_or_shipped(None, tmp_path) == shipped
-    assert weights_or_shipped(Path("mine.weights.h5"), tmp_path) == Path("mine.weights.h5")
+    assert weights_or_shipped(None, shipped) == shipped
+    assert weights_or_shipped(Path("mine.weights.h5"), shipped) == Path("mine.weights.h5")
 
 
 @pytest.mark.parametrize(
