@@ -7,6 +7,8 @@ import time
 from typing import TextIO
 
 _LOGGER = logging.getLogger("liquid_drive")
+# Silent until `log_to` says where to; Python would print warnings without their fields.
+_LOGGER.addHandler(logging.NullHandler())
 
 
 def log(level: int, event: str, **fields: object) -> None:

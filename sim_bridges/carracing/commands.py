@@ -43,15 +43,15 @@ def carracing(
     A complete lap scores 1000 - 0.1 x frames. The policy sees pixels and time stamps, nothing else.
     """
     from controller.pixel_policy import load_policy_factory
-    from sim_bridges.carracing.environment import CarRacing, make_environment
+    from sim_bridges.carracing.environment import FRAMES_PER_SECOND, CarRacing, make_environment
     from sim_bridges.carracing.evaluation import Evaluation, report
-    from sim_bridges.carracing.video import open_video
+    from sim_bridges.video import open_video
 
     if render and video:
         raise UserError("Gymnasium shows a window or makes pictures, not both: use --render or --video.")
     evaluation = Evaluation(weights, episodes, seed, drop_frames, runtime)
     policy = load_policy_factory(weights, runtime)()
-    film = open_video(video) if video else None
+    film = open_video(video, FRAMES_PER_SECOND) if video else None
     if json_file:
         check_writable(json_file)
     environment = make_environment(render_mode="human" if render else "rgb_array" if film else None)

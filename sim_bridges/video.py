@@ -1,15 +1,17 @@
 """Writes drives as a GIF or an MP4."""
 
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from models.errors import UserError
-from sim_bridges.carracing.environment import FRAMES_PER_SECOND
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 Picture = NDArray[np.uint8]
 
@@ -28,22 +30,29 @@ class Video(Protocol):
 
 
 class Gif:
-    """An animated GIF, small enough for a web page: a quarter of the pixels, 10 pictures a second.
+    """An animated GIF, small enough for a web page: 240 pixels wide, about 10 pictures a second.
 
     Args:
         path: Where to write it.
+        steps_per_second: Steps of the drive in a second.
     """
 
-    stride = 5
-    size = (240, 160)
+    width = 240
+    pictures_per_second = 10
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, steps_per_second: float) -> None:
+        self.stride = max(1, round(steps_per_second / self.pictures_per_second))
         self._path = path
+        self._duration_ms = round(1000 * self.stride / steps_per_second)
         self._pictures: list[Image.Image] = []
 
     def add(self, picture: Picture) -> None:
         """Adds a picture."""
-        small = cv2.resize(picture, self.size, interpolation=cv2.INTER_AREA)
+        from PIL import Image
+
+        height, width, _ = picture.shape
+        size = (self.width, round(height * self.width / width))
+        small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
         # Without dithering flat areas stay flat, and compress well.
         image = Image.fromarray(small).quantize(32, dither=Image.Dither.NONE)
         self._pictures.append(image)
@@ -51,22 +60,29 @@ class Gif:
     def close(self) -> None:
         """Writes the file."""
         first, *others = self._pictures
-        duration_ms = 1000 * self.stride // FRAMES_PER_SECOND
         first.save(
-            self._path, save_all=True, append_images=others, duration=duration_ms, loop=0, optimize=True
+            self._path,
+            save_all=True,
+            append_images=others,
+            duration=self._duration_ms,
+            loop=0,
+            optimize=True,
         )
 
 
 class Mp4:
-    """An MPEG-4 video at 25 pictures a second.
+    """An MPEG-4 video at about 25 pictures a second.
 
     Args:
         path: Where to write it.
+        steps_per_second: Steps of the drive in a second.
     """
 
-    stride = 2
+    pictures_per_second = 25
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, steps_per_second: float) -> None:
+        self.stride = max(1, round(steps_per_second / self.pictures_per_second))
+        self._pictures_per_second = steps_per_second / self.stride
         self._path = path
         self._writer: cv2.VideoWriter | None = None
 
@@ -75,9 +91,7 @@ class Mp4:
         if self._writer is None:
             height, width, _ = picture.shape
             code = cv2.VideoWriter.fourcc(*"mp4v")
-            self._writer = cv2.VideoWriter(
-                str(self._path), code, FRAMES_PER_SECOND / self.stride, (width, height)
-            )
+            self._writer = cv2.VideoWriter(str(self._path), code, self._pictures_per_second, (width, height))
             if not self._writer.isOpened():
                 raise UserError(f"OpenCV cannot write {self._path}: choose a file that ends in .gif.")
         self._writer.write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
@@ -91,15 +105,21 @@ class Mp4:
 _KINDS: dict[str, type[Gif] | type[Mp4]] = {".gif": Gif, ".mp4": Mp4}
 
 
-def open_video(path: Path) -> Video:
+def open_video(path: Path, steps_per_second: float) -> Video:
     """Opens a video of the kind that the file's ending names.
 
+    Args:
+        path: Where to write it.
+        steps_per_second: Steps of the drive in a second.
+
     Raises:
-        UserError: The ending is unknown, or the folder cannot be written.
+        UserError: The ending is unknown, the folder cannot be written, or Pillow is missing for a GIF.
     """
     kind = _KINDS.get(path.suffix.lower())
     if kind is None:
         raise UserError(f"The video {path} must end in {' or '.join(_KINDS)}.")
+    if kind is Gif and find_spec("PIL") is None:
+        raise UserError("GIFs need Pillow: run `pip install pillow`, or choose a file that ends in .mp4.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
@@ -107,4 +127,4 @@ def open_video(path: Path) -> Video:
         raise UserError(
             f"The video {path} cannot be written ({error.strerror}): choose another place."
         ) from None
-    return kind(path)
+    return kind(path, steps_per_second)

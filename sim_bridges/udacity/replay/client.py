@@ -1,0 +1,154 @@
+"""Drives through the replayed world by a server's commands, as the shipped simulator would.
+
+The simulator sends a telemetry when the socket opens and another when the server greets, and one more for
+each `steer` and `manual`; no reply, no telemetry, and the car keeps its last command.
+"""
+
+import json
+import time
+from collections import deque
+
+from models.errors import UserError
+from sim_bridges.udacity.dialect import MANUAL, STEER, TELEMETRY
+from sim_bridges.udacity.replay.connection import Message, SimulatorConnection
+from sim_bridges.udacity.replay.dialect import UnreadableCommandError, read_command
+from sim_bridges.udacity.replay.direct import OnFrame
+from sim_bridges.udacity.replay.pacing import Pacing, Shutter
+from sim_bridges.udacity.replay.trip import DriveRecord, Trip
+from sim_bridges.udacity.replay.world import World
+
+SILENCE_MAX_S = 10.0
+
+_EVENT = "42"
+_GREETING = "0"
+_ENGINE_PING = "2"
+
+
+class SimulatorClient:
+    """One simulator at a server.
+
+    Args:
+        world: The world, with its car at the start.
+        connection: The open connection to the server.
+        pacing: When frames are taken and commands come.
+        on_frame: Called with each frame before it is sent.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        connection: SimulatorConnection,
+        pacing: Pacing | None = None,
+        on_frame: OnFrame | None = None,
+    ) -> None:
+        self._connection = connection
+        self._pacing = pacing or Pacing()
+        self._shutter = Shutter(self._pacing)
+        self._on_frame = on_frame
+        self._trip = Trip(world)
+        self._owed = 1
+        self._sent_s = self._heard_s = time.monotonic()
+
+    def drive(self) -> DriveRecord:
+        """Drives to the end in real time: the car moves on while the server thinks.
+
+        Raises:
+            UserError: The server hangs up, or says nothing for ten seconds.
+        """
+        trip, pacing = self._trip, self._pacing
+        begin_s = self._heard_s = time.monotonic()
+        self._connection.send(_ENGINE_PING)
+        under_way: deque[Message] = deque()
+        frame_due_s = 0.0
+        while not trip.over:
+            now_s = time.monotonic() - begin_s
+            while under_way and under_way[0].arrived_s - begin_s + pacing.latency_s <= now_s:
+                message = under_way.popleft()
+                trip.advance_to(message.arrived_s - begin_s + pacing.latency_s)
+                self._hear(message)
+            trip.advance_to(now_s)
+            if self._owed and now_s >= frame_due_s:
+                frame_due_s = now_s + pacing.frame_s
+                if self._shutter.takes():
+                    self._send()
+            dues_s = [message.arrived_s - begin_s + pacing.latency_s for message in list(under_way)[:1]]
+            dues_s += [frame_due_s] if self._owed else []
+            wait_s = min(dues_s, default=now_s + 1.0) - (time.monotonic() - begin_s)
+            if message_or_none := self._connection.receive(wait_s):
+                under_way.append(message_or_none)
+            self._check_silence()
+        return trip.record()
+
+    def drive_in_lockstep(self) -> DriveRecord:
+        """Drives to the end as fast as the server answers: time stands still while it thinks.
+
+        Only for servers that take no notice of time. To one that does, such as `liquid-drive serve`, the car
+        seems to move in bursts.
+
+        Raises:
+            UserError: The server hangs up, or says nothing for ten seconds.
+        """
+        trip, pacing = self._trip, self._pacing
+        self._connection.send(_ENGINE_PING)
+        while not trip.over:
+            frame_s = trip.time_s
+            if self._shutter.takes():
+                self._send()
+                while not self._owed:
+                    self._hear_next(trip, frame_s)
+            trip.advance_to(max(frame_s + pacing.frame_s, trip.time_s))
+        return trip.record()
+
+    def _hear_next(self, trip: Trip, frame_s: float) -> None:
+        """Waits for a message in lockstep; it comes after the latency."""
+        message = self._connection.receive(1.0)
+        if message is None:
+            self._check_silence()
+            return
+        trip.advance_to(max(frame_s + self._pacing.latency_s, trip.time_s))
+        self._hear(message)
+
+    def _send(self) -> None:
+        """Sends a telemetry for each one that is owed, all with the same frame, as Unity's update does."""
+        image = self._trip.world.camera()
+        if self._on_frame:
+            self._on_frame(image, self._trip)
+        event = json.dumps([TELEMETRY, self._trip.telemetry(image)], separators=(",", ":"))
+        copies, self._owed = self._owed, 0
+        self._sent_s = time.monotonic()
+        for _ in range(copies):
+            self._connection.send(_EVENT + event)
+
+    def _hear(self, message: Message) -> None:
+        """Does what a message says; what the simulator does not know, it ignores."""
+        if message.text is None:
+            raise self._connection.broken()
+        self._heard_s = message.arrived_s
+        if message.text.startswith(_GREETING):
+            self._owed += 1
+        elif message.text.startswith(_EVENT):
+            self._hear_event(message.text.removeprefix(_EVENT), message.arrived_s - self._sent_s)
+
+    def _hear_event(self, text: str, latency_s: float) -> None:
+        try:
+            name, *arguments = json.loads(text)
+        except ValueError:
+            return
+        if name == MANUAL:
+            self._owed += 1
+        if name != STEER:
+            return
+        try:
+            steering, throttle = read_command(arguments[0] if arguments else None)
+        except UnreadableCommandError:
+            # The simulator swallows its exception: this reply starts no telemetry.
+            return
+        self._trip.command(steering, throttle, latency_s)
+        self._owed += 1
+
+    def _check_silence(self) -> None:
+        if time.monotonic() - max(self._heard_s, self._sent_s) > SILENCE_MAX_S:
+            raise UserError(
+                f"The server at {self._connection.url} has not answered for {SILENCE_MAX_S:g} s: "
+                "check that it drives Udacity's simulator."
+            )

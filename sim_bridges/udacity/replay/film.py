@@ -1,0 +1,96 @@
+"""A film of drives: what the camera sees, what the network sees of it, and the steering."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from models.preprocessing import Preprocessing
+from sim_bridges.udacity.dialect import MPS_PER_MPH
+from sim_bridges.udacity.replay.trip import Image, Trip
+from sim_bridges.video import open_video
+
+WIDTH = 640
+CAMERA_HEIGHT = 320
+PANEL_HEIGHT = 120
+MARGIN = 10
+
+_WHITE = (235, 235, 235)
+_GREY = (90, 90, 90)
+_BLUE = (90, 160, 255)
+
+
+class Film:
+    """Films drives that follow each other.
+
+    Args:
+        path: A .gif or .mp4 file.
+        frame_s: Time between two frames; for frames that are left out, the one before stays.
+        preprocessing: From a camera frame to the network's input; None where it is not known.
+
+    Raises:
+        UserError: The file cannot be written.
+    """
+
+    def __init__(self, path: Path, frame_s: float, preprocessing: Preprocessing | None) -> None:
+        self._video = open_video(path, 1 / frame_s)
+        self._frame_s = frame_s
+        self._preprocessing = preprocessing
+        self._trip: Trip | None = None
+        self._frames = 0
+
+    def show(self, image: Image, trip: Trip) -> None:
+        """Adds the frames of a trip up to this one."""
+        if trip is not self._trip:
+            self._trip, self._frames = trip, 0
+        count = round(trip.time_s / self._frame_s) + 1
+        wanted = [number for number in range(self._frames, count) if number % self._video.stride == 0]
+        self._frames = max(count, self._frames)
+        if wanted:
+            picture = compose(image, trip, self._preprocessing)
+            for _ in wanted:
+                self._video.add(picture)
+
+    def close(self) -> None:
+        """Finishes the file."""
+        self._video.close()
+
+
+def compose(image: Image, trip: Trip, preprocessing: Preprocessing | None) -> Image:
+    """Returns a picture of a moment, RGB, shape `(440, 640, 3)`."""
+    canvas = np.full((CAMERA_HEIGHT + PANEL_HEIGHT, WIDTH, 3), 25, np.uint8)
+    canvas[:CAMERA_HEIGHT] = cv2.resize(image, (WIDTH, CAMERA_HEIGHT), interpolation=cv2.INTER_LINEAR)
+    if preprocessing is not None:
+        _add_view(canvas, replace(preprocessing, color="rgb")(image))
+    _add_steering(canvas, trip.steering)
+    place, vehicle = trip.world.place, trip.world.vehicle
+    lines = (
+        f"{vehicle.speed_mps / MPS_PER_MPH:4.1f} mph   {place.distance_m:6.1f} m",
+        f"{place.offset_m:+.2f} m beside the recorded line",
+        f"{len(trip.world.interventions)} interventions",
+    )
+    for number, line in enumerate(lines):
+        at = (WIDTH // 2 + MARGIN, CAMERA_HEIGHT + 58 + 22 * number)
+        cv2.putText(canvas, line, at, cv2.FONT_HERSHEY_SIMPLEX, 0.5, _WHITE, 1, cv2.LINE_AA)
+    return canvas
+
+
+def _add_view(canvas: Image, view: Image) -> None:
+    """Puts the network's input in the lower left, as large as it fits."""
+    height, width, _ = view.shape
+    scale = min((WIDTH // 2 - MARGIN) / width, (PANEL_HEIGHT - 2 * MARGIN) / height)
+    size = (int(width * scale), int(height * scale))
+    top = CAMERA_HEIGHT + MARGIN
+    shown = cv2.resize(view, size, interpolation=cv2.INTER_NEAREST)
+    canvas[top : top + size[1], MARGIN : MARGIN + size[0]] = shown
+
+
+def _add_steering(canvas: Image, steering: float) -> None:
+    """Puts a bar in the lower right that goes from the middle to where the wheels point."""
+    left, right, top = WIDTH // 2 + MARGIN, WIDTH - MARGIN, CAMERA_HEIGHT + 14
+    middle = (left + right) // 2
+    end = middle + round(steering * (right - left) / 2)
+    cv2.rectangle(canvas, (left, top), (right, top + 18), _GREY, 1)
+    cv2.rectangle(canvas, (min(middle, end), top), (max(middle, end), top + 18), _BLUE, -1)
+    cv2.line(canvas, (middle, top - 3), (middle, top + 21), _WHITE, 1)
