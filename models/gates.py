@@ -62,9 +62,9 @@ def query_terms(queries: Tensor, pair: Affine) -> Tensor:
         pair: A map of `2 D` inputs and `G` units.
 
     Returns:
-        `(..., T, G)`.
+        `(..., G, T)`: the values of one unit lie side by side, as loops over pairs want them.
     """
-    return ops.matmul(queries, pair.kernel[: queries.shape[-1]])
+    return ops.matmul(ops.transpose(pair.kernel[: queries.shape[-1]]), ops.swapaxes(queries, -1, -2))
 
 
 def key_terms(keys: Tensor, pair: Affine) -> Tensor:
@@ -75,9 +75,10 @@ def key_terms(keys: Tensor, pair: Affine) -> Tensor:
         pair: A map of `2 D` inputs and `G` units.
 
     Returns:
-        `(..., S, G)`.
+        `(..., G, S)`.
     """
-    return ops.matmul(keys, pair.kernel[keys.shape[-1] :]) + pair.bias
+    kernel = ops.transpose(pair.kernel[keys.shape[-1] :])
+    return ops.matmul(kernel, ops.swapaxes(keys, -1, -2)) + pair.bias[:, None]
 
 
 def pair_sums(query_terms: Tensor, key_terms: Tensor) -> Tensor:
@@ -86,5 +87,6 @@ def pair_sums(query_terms: Tensor, key_terms: Tensor) -> Tensor:
 
 
 def hidden_pair_sums(query_terms: Tensor, key_terms: Tensor) -> Tensor:
-    """Return all units' values for all pairs: `(..., T, G)` and `(..., S, G)` to `(..., T, S, G)`."""
+    """Return all units' values for all pairs: `(..., G, T)` and `(..., G, S)` to `(..., T, S, G)`."""
+    query_terms, key_terms = ops.swapaxes(query_terms, -1, -2), ops.swapaxes(key_terms, -1, -2)
     return query_terms[..., :, None, :] + key_terms[..., None, :, :]

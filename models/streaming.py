@@ -15,7 +15,7 @@ class KeyMemory(NamedTuple):
     Attributes:
         keys: Projected keys, `(B, H, S, D)`.
         values: Projected values, `(B, H, S, D)`.
-        terms: The keys' share of the gates' affine maps, `(B, H, S, G)`.
+        terms: The keys' share of the gates' affine maps, `(B, H, G, S)`.
         times: Seconds of `horizon='elapsed'`, or the factor t of `horizon='gate'`, `(B, S)`.
         valid: Which keys may be attended, boolean `(B, S)`; None for all.
     """
@@ -30,6 +30,10 @@ class KeyMemory(NamedTuple):
         """Return the time from the newest key to `time_s`, `(B,)`; 0 where there is no key yet."""
         since_s = time_s - self.times[:, -1]
         return since_s if self.valid is None else ops.where(self.valid[:, -1], since_s, 0.0)
+
+
+# The axis of the keys in each field.
+_KEY_AXES = KeyMemory(keys=2, values=2, terms=3, times=1, valid=1)
 
 
 def empty_memory(
@@ -52,7 +56,7 @@ def empty_memory(
     return KeyMemory(
         keys=ops.zeros((batch, heads, window, head_dim), dtype=features),
         values=ops.zeros((batch, heads, window, head_dim), dtype=features),
-        terms=ops.zeros((batch, heads, window, terms), dtype=gates),
+        terms=ops.zeros((batch, heads, terms, window), dtype=gates),
         times=ops.zeros((batch, window), dtype="float64"),
         valid=ops.zeros((batch, window), dtype="bool"),
     )
@@ -61,11 +65,10 @@ def empty_memory(
 def push(memory: KeyMemory, newest: KeyMemory) -> KeyMemory:
     """Return `memory` without its oldest key and with the one key of `newest` at the end."""
     return KeyMemory(
-        *(_shift(old, new, axis=2) for old, new in zip(memory[:3], newest[:3], strict=True)),
-        *(_shift(old, new, axis=1) for old, new in zip(memory[3:], newest[3:], strict=True)),
+        *(_shift(old, new, axis) for old, new, axis in zip(memory, newest, _KEY_AXES, strict=True))
     )
 
 
 def _shift(old: Tensor, new: Tensor, axis: int) -> Tensor:
-    kept = old[:, 1:] if axis == 1 else old[:, :, 1:]
+    kept = old[(slice(None),) * axis + (slice(1, None),)]
     return ops.concatenate([kept, ops.cast(new, old.dtype)], axis=axis)

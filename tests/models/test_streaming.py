@@ -111,13 +111,14 @@ def test_push_drops_the_oldest_key():
         one = streaming.KeyMemory(
             keys=np.full((1, 2, 1, 4), number, "float32"),
             values=np.full((1, 2, 1, 4), number, "float32"),
-            terms=np.full((1, 2, 1, 5), number, "float32"),
+            terms=np.full((1, 2, 5, 1), number, "float32"),
             times=np.full((1, 1), number, "float64"),
             valid=np.ones((1, 1), "bool"),
         )
         memory = streaming.push(memory, one)
-    for field in ("keys", "values", "terms"):
+    for field in ("keys", "values"):
         np.testing.assert_array_equal(numpy(getattr(memory, field))[0, 0, :, 0], [2, 3, 4])
+    np.testing.assert_array_equal(numpy(memory.terms)[0, 0, 0], [2, 3, 4])
     np.testing.assert_array_equal(numpy(memory.times), [[2, 3, 4]])
     assert numpy(memory.valid).all()
 
