@@ -113,7 +113,7 @@ def _train_pilotnet(
     console = Console()
     out.parent.mkdir(parents=True, exist_ok=True)
     with Progress(console).task("Training", recipe.epochs) as advance:
-        shown = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: advance())
+        shown = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: advance())
         train(recordings[0], recipe, out, work / "pilotnet-lan.backup", [shown])
     console.print(f"Weights: {out}", soft_wrap=True)
 

@@ -1,0 +1,112 @@
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from models import checkpoint
+from models.errors import UserError
+from training.progress import Progress
+from training.udacity.collect import Collection, collect
+from training.udacity.judge import judge
+from training.udacity.recipe import Recipe
+from training.udacity.report import write_report
+from training.udacity.trainer import Trainer
+
+RECIPE = Recipe(drives=60, drive_frames=10, rounds=3, batches=2, batch_size=2, chunk_length=6, patience=2)
+
+QUIET = Progress(Console(quiet=True))
+
+
+class KilledError(Exception):
+    """Stands for the death of the process."""
+
+
+class DyingProgress(Progress):
+    """Kills the training after its first round."""
+
+    def __init__(self) -> None:
+        super().__init__(Console(quiet=True))
+
+    @contextmanager
+    def task(self, title: str, total: int) -> Iterator[Callable[..., None]]:
+        def advance(_steps: int = 1) -> None:
+            if title == "Training":
+                raise KilledError
+
+        yield advance
+
+
+@pytest.fixture(scope="module")
+def drives(recording, tmp_path_factory) -> Path:
+    """A folder with all drives."""
+    folder = tmp_path_factory.mktemp("drives")
+    collect(Collection(folder, (recording,), RECIPE))
+    return folder
+
+
+def trainer(recording, drives: Path, work: Path, scores: list[float], progress: Progress = QUIET) -> Trainer:
+    """A trainer whose judge gives these scores, one after the other."""
+    left = iter(scores)
+    return Trainer(work, Collection(drives, (recording,), RECIPE), lambda _: next(left), [], progress)
+
+
+@pytest.mark.slow
+def test_drives_that_exist_are_kept_and_a_lost_one_is_made_anew_as_it_was(recording, drives):
+    files = sorted(drives.glob("*.npz"))
+    assert len(files) == 2
+    before = {path: path.stat().st_mtime_ns for path in files}
+    with np.load(files[1]) as arrays:
+        images = arrays["images"]
+    files[1].unlink()
+    made = collect(Collection(drives, (recording,), RECIPE))
+    assert files[0].stat().st_mtime_ns == before[files[0]]
+    assert np.array_equal(made.images[50:], images)
+    assert len(made.images) == RECIPE.drives
+
+
+@pytest.mark.slow
+def test_a_killed_training_goes_on_to_the_same_weights(recording, drives, tmp_path):
+    whole = trainer(recording, drives, tmp_path / "whole", [3.0, 1.0, 2.0]).run()
+    with pytest.raises(KilledError):
+        trainer(recording, drives, tmp_path / "killed", [3.0], DyingProgress()).run()
+    resumed = trainer(recording, drives, tmp_path / "killed", [1.0, 2.0]).run()
+    assert whole.name == resumed.name == "round-2.weights.h5"
+    first, second = (checkpoint.load(path).network.get_weights() for path in (whole, resumed))
+    for one, other in zip(first, second, strict=True):
+        assert np.allclose(one, other, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_it_ends_when_the_score_gets_no_better(recording, drives, tmp_path):
+    recipe = replace(RECIPE, rounds=6)
+    collection = Collection(drives, (recording,), recipe)
+    scores = iter([1.0, 2.0, 3.0, 4.0, 0.5])
+    made = Trainer(tmp_path, collection, lambda _: next(scores), [], QUIET)
+    assert made.run().name == "round-1.weights.h5"
+    assert len(made.history()) == 3
+    write_report(made.history(), made.drive(), tmp_path / "report.png")
+    assert (tmp_path / "report.png").stat().st_size > 10_000
+
+
+def test_a_folder_that_another_recipe_began_is_refused(recording, drives, tmp_path):
+    trainer(recording, drives, tmp_path, [])
+    other = Collection(drives, (recording,), replace(RECIPE, seed=1))
+    with pytest.raises(UserError, match=r"recipe\.json"):
+        Trainer(tmp_path, other, lambda _: 0.0, [], QUIET)
+    assert json.loads((tmp_path / "recipe.json").read_text())["recipe"]["seed"] == 0
+
+
+def test_a_recording_too_short_to_drive_along_is_told(recording, tmp_path):
+    with pytest.raises(UserError, match="record some minutes"):
+        collect(Collection(tmp_path, (recording.select(0, 20),), RECIPE))
+
+
+@pytest.mark.slow
+def test_the_judge_drives_a_network_in_closed_loop(recording, drives, tmp_path):
+    weights = trainer(recording, drives, tmp_path, [3.0, 2.0, 1.0]).run()
+    assert 0 < judge(weights, (recording,)) < np.inf
