@@ -1,0 +1,1 @@
+"""The experiments on the Liquid Attention Network, each against strong baselines under one runner."""

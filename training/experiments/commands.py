@@ -1,0 +1,71 @@
+"""The command that runs the experiments."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from training.progress import Progress
+
+
+def experiment(
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="universal-approximation, event-mnist, person-activity, remaining-useful-life, imputation "
+            "or ablation."
+        ),
+    ],
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder with the data; without it LIQUID_DRIVE_DATA, else ../shared/data."),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, max=100, help="Number of seeds.")] = 3,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A trial: one table, few models, sequences and epochs, one seed.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for results, build/experiments/NAME by default; work that is there is not done again."
+        ),
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Processor threads.")] = 1,
+    docs: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder whose experiments.md and experiments.json take in the results of this experiment, as "
+            "far as they have three seeds; nothing is trained then."
+        ),
+    ] = None,
+) -> None:
+    """Runs an experiment of the Liquid Attention Network against its baselines.
+
+    Killed anywhere, the same command goes on. At the end the folder holds results.json, results.md and
+    results.png.
+    """
+    import tensorflow as tf
+
+    from training.experiments import registry
+    from training.experiments.publish import publish
+    from training.experiments.report import write_report
+    from training.experiments.runner import Runner
+
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    console = Console()
+    chosen = registry.load(name, data)
+    folder = out or Path("build/experiments") / (f"{name}-quick" if quick else name)
+    if quick:
+        chosen, seeds = registry.quick(chosen), 1
+    runner = Runner(folder, chosen, seeds, Progress(console))
+    if docs is not None:
+        publish(runner, docs)
+        console.print(f"Results: {docs / 'experiments.md'}", soft_wrap=True)
+        return
+    runner.run()
+    for path in write_report(runner):
+        console.print(f"Results: {path}", soft_wrap=True)
+    if chosen.after is not None:
+        chosen.after(runner)

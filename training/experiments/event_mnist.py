@@ -1,0 +1,100 @@
+"""Event-based MNIST: digits as runs of equal pixels, each with its time stamp."""
+
+from functools import lru_cache, partial
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import ops
+
+from training.experiments.data_folder import data_file
+from training.experiments.models.attention import FAIR_PAIRS
+from training.experiments.models.field import FIELD
+from training.experiments.scores import ACCURACY
+from training.experiments.sequences import Fold, Sequences
+from training.experiments.signals import Signal
+from training.experiments.study import Budget, Experiment, Size, Study
+
+ABOUT = """\
+MNIST, binarised at 128, is read row by row as events: the value of a run of equal pixels and its duration
+over 256, at most 256 of them, as in the paper. Other than in the paper's code, the pixel where a run
+begins is its time stamp, and padding is masked instead of attended. Two strided convolutions over the
+events stand before every model, as in the paper. The test images are MNIST's own; 5,000 of the training
+images, drawn by the seed, choose the learning rate and the weights. Published figures on this task: CfC
+98.09 %, NAC 96.64 %, mTAN 96.3 %."""
+
+EVENTS = 256
+THRESHOLD = 128
+ROW = 28.0
+VALIDATION = 5000
+SOURCE = "Keras, whose keras.datasets.mnist.load_data() leaves it in ~/.keras/datasets,"
+
+
+def events(images: np.ndarray, digits: np.ndarray) -> Sequences:
+    """Returns images as events.
+
+    Args:
+        images: `(N, 28, 28)`, 0 to 255.
+        digits: `(N,)`.
+
+    Returns:
+        Sequences of `EVENTS` steps; an image with more loses its first. Features are the value (0 or 1) and
+        the duration of a run over 256; time stamps are the pixel where it begins.
+    """
+    pixels = images.reshape(len(images), -1) >= THRESHOLD
+    features = np.zeros((len(images), EVENTS, 2), np.float32)
+    times = np.zeros((len(images), EVENTS), np.float32)
+    valid = np.zeros((len(images), EVENTS), bool)
+    for index, row in enumerate(pixels):
+        begins = np.concatenate([[0], np.flatnonzero(np.diff(row)) + 1])
+        durations = np.diff(begins, append=row.size)
+        begins, durations = begins[-EVENTS:], durations[-EVENTS:]
+        place = slice(EVENTS - len(begins), None)
+        features[index, place] = np.stack([row[begins], durations / 256], axis=-1)
+        times[index, place] = begins
+        valid[index, place] = True
+    return Sequences(features, times, digits.astype(np.int32), valid, valid)
+
+
+def convolve(signal: Signal, size: Size) -> Signal:
+    """Returns a token for every four events, with the time stamp of the event at its centre."""
+    features = signal.features * ops.cast(signal.valid, signal.features.dtype)[..., None]
+    for _ in range(2):
+        features = keras.layers.Conv1D(size.units, 5, strides=2, padding="same", activation="relu")(features)
+    centre = slice(3, None, 4)
+    return Signal(features, signal.times[:, centre], signal.valid[:, centre], signal.observed[:, centre])
+
+
+@lru_cache
+def _load(data: Path | None) -> tuple[Sequences, Sequences]:
+    with np.load(data_file("mnist.npz", SOURCE, data)) as arrays:
+        train, test = (events(arrays[f"x_{part}"], arrays[f"y_{part}"]) for part in ("train", "test"))
+    return train, test
+
+
+def _fold(data: Path | None, seed: int) -> Fold:
+    train, test = _load(data)
+    order = np.random.default_rng(seed).permutation(len(train))
+    return Fold(train.take(order[VALIDATION:]), train.take(order[:VALIDATION]), test)
+
+
+def experiment(data: Path | None) -> Experiment:
+    """Returns the experiment; `data` is the folder with the data."""
+    study = Study(
+        dataset="event-based MNIST",
+        protocol="MNIST's own split",
+        fold=partial(_fold, data),
+        contenders=FIELD,
+        metrics=(ACCURACY,),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        outputs=10,
+        encode=convolve,
+        size=Size(units=64, heads=4, time_scale=ROW),
+    )
+    return Experiment(
+        "event-mnist",
+        ABOUT,
+        (study,),
+        Budget(epochs=12, batch_size=64, rates=(1e-3, 3e-3), tuning_epochs=2),
+        FAIR_PAIRS,
+    )

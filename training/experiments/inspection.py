@@ -1,0 +1,67 @@
+"""What a trained Liquid Attention Network does: how evenly it attends, and how fast its logits relax."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from models.lan import LAN
+from training.experiments.sequences import Sequences
+
+SEQUENCES = 128
+
+
+def inspect(network: keras.Model, data: Sequences) -> dict[str, Any] | None:
+    """Returns facts about the first LAN layer of a network, None if it has none.
+
+    Args:
+        network: A trained network.
+        data: Data to look at; its first sequences are used.
+
+    Returns:
+        `entropy`: of the attention weights, as a share of that of equal weights, averaged over heads and the
+        queries that are used. `largest_weight`: the mean over these of the largest weight times the number of
+        keys; 1 where attention is uniform. `time_constants`: the 5th, 50th and 95th percentile over pairs of
+        the liquid time constant ``1 / tau``, under an elapsed horizon in the unit of the time stamps.
+    """
+    layer = next((layer for layer in network.layers if isinstance(layer, LAN)), None)
+    if layer is None:
+        return None
+    reader = keras.Model(network.input, list(layer.input))
+    sample = data.take(np.arange(min(SEQUENCES, len(data))))
+    *given, allowed = reader.predict(sample.inputs(), verbose=0)
+    seen = layer.inspect(given[0] if len(given) == 1 else given, attention_mask=allowed)
+    queries = slice(None) if layer.return_sequences else slice(-1, None)
+    weights = ops.convert_to_numpy(seen.weights)[:, :, queries]
+    constants = ops.convert_to_numpy(_time_scale(layer) / seen.tau)[:, :, queries]
+    used = np.broadcast_to(allowed[:, None], (*weights.shape[:2], *allowed.shape[1:]))
+    used = np.broadcast_to(used, weights.shape)
+    return {**evenness(weights, used), "time_constants": _percentiles(constants[used])}
+
+
+def evenness(weights: np.ndarray, used: np.ndarray) -> dict[str, float]:
+    """Returns the normalised entropy of rows of weights, and their largest weight times their keys.
+
+    Args:
+        weights: Rows that sum to 1, `(..., S)`.
+        used: Which keys may be attended, `(..., S)`. Rows with fewer than two are left out.
+    """
+    counts = used.sum(axis=-1)
+    several = counts > 1
+    logs = np.log(np.where(weights > 0, weights, 1))
+    entropies = -np.sum(weights * logs, axis=-1)
+    return {
+        "entropy": float(np.mean(entropies[several] / np.log(counts[several]))),
+        "largest_weight": float(np.mean((weights.max(axis=-1) * counts)[several])),
+    }
+
+
+def _time_scale(layer: LAN) -> Any:
+    if layer.learn_time_scale:
+        return ops.exp(ops.convert_to_tensor(layer.log_time_scale))[:, None, None]
+    return layer.time_scale
+
+
+def _percentiles(values: np.ndarray) -> list[float]:
+    return [float(value) for value in np.percentile(values, (5, 50, 95))]

@@ -1,0 +1,63 @@
+"""Takes finished results into the documentation."""
+
+import json
+import shutil
+from pathlib import Path
+
+from models.errors import UserError
+from training.experiments.registry import NAMES, load
+from training.experiments.report import Row, markdown, plot, rows
+from training.experiments.runner import Runner, write_json
+
+FEWEST_SEEDS = 3
+
+PREFACE = """\
+# Experiments
+
+Every figure here was made by `liquid-drive experiment NAME` and written by `liquid-drive experiment NAME
+--docs docs`; none is entered by hand. [experiments.json](experiments.json) holds the same for machines.
+
+All models of a table stand between the same encoder and the same head, see the same folds, and train for
+the same number of epochs on one processor thread; for each, the learning rate is chosen by the same
+trials on a validation split, and the weights are those of the epoch that did best there. Scores are on
+test data, mean ± standard deviation over the seeds. A model appears once three seeds have run. *Entropy*
+is that of the trained attention weights as a share of that of equal weights (1: it averages); *1 / tau*
+is the median liquid time constant of the trained layer with its 5th and 95th percentile, in the time unit
+of the data (published horizon: without unit). "Beyond one standard deviation" means by more than the
+larger of the two. Recurrent models read the time since the step before as one more feature; "time code"
+is a learned sinusoidal code of the time stamp, joined to the features.
+"""
+
+
+def publish(runner: Runner, docs: Path) -> None:
+    """Replaces an experiment's part of `experiments.json` and makes `experiments.md` anew from all of it.
+
+    Raises:
+        UserError: No model has enough seeds.
+    """
+    name = runner.experiment.name
+    found = rows(runner, FEWEST_SEEDS)
+    if not found:
+        raise UserError(
+            f"No model of {name} in {runner.out} has {FEWEST_SEEDS} seeds: run it without --docs first."
+        )
+    docs.mkdir(parents=True, exist_ok=True)
+    machine = docs / "experiments.json"
+    earlier: list[Row] = json.loads(machine.read_text(encoding="utf-8")) if machine.exists() else []
+    total = [row for row in earlier if row["experiment"] != name] + found
+    write_json(machine, total)
+    plot(found, docs / "experiments" / f"{name}.png")
+    for picture in (*runner.out.glob("extra-*.png"), *runner.out.glob("extra-*.gif")):
+        shutil.copyfile(picture, docs / "experiments" / f"{name}-{picture.name.removeprefix('extra-')}")
+    (docs / "experiments.md").write_text(_text(total, docs), encoding="utf-8")
+
+
+def _text(total: list[Row], docs: Path) -> str:
+    sections = [PREFACE]
+    for name in NAMES:
+        found = [row for row in total if row["experiment"] == name]
+        if found:
+            pictures = sorted((docs / "experiments").glob(f"{name}*"))
+            shown = "\n".join(f"![{path.stem}](experiments/{path.name})" for path in pictures)
+            sections.append(f"## {name}\n\n{markdown(load(name, None), found)}\n{shown}\n")
+    return "\n".join(sections)

@@ -1,0 +1,52 @@
+"""The experiments by their names."""
+
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+
+from models.errors import UserError
+from training.experiments.sequences import Fold
+from training.experiments.study import Budget, Experiment, Study
+
+NAMES = (
+    "universal-approximation",
+    "event-mnist",
+    "person-activity",
+    "remaining-useful-life",
+    "imputation",
+    "ablation",
+)
+
+QUICK_SEQUENCES = 256
+QUICK_CONTENDERS = 3
+
+
+def load(name: str, data: Path | None) -> Experiment:
+    """Returns an experiment; `data` is the folder with the data.
+
+    Raises:
+        UserError: There is no such experiment.
+    """
+    if name not in NAMES:
+        raise UserError(f"There is no experiment {name!r}: choose one of {', '.join(NAMES)}.")
+    module = import_module(f"training.experiments.{name.replace('-', '_')}")
+    return module.experiment(data)
+
+
+def quick(experiment: Experiment) -> Experiment:
+    """Returns a trial of an experiment: its first table with few sequences, models and epochs."""
+    study = experiment.studies[0]
+    small = replace(
+        study,
+        fold=lambda seed: _shrink(study, seed),
+        # XLA takes longer to compile a network than a trial takes without it.
+        contenders=tuple(replace(c, jit=False) for c in study.contenders[:QUICK_CONTENDERS]),
+    )
+    budget = Budget(epochs=2, batch_size=experiment.budget.batch_size, rates=experiment.budget.rates[:1])
+    return replace(experiment, studies=(small,), budget=budget)
+
+
+def _shrink(study: Study, seed: int) -> Fold:
+    return Fold(*(part.take(np.arange(min(QUICK_SEQUENCES, len(part)))) for part in study.fold(seed)))

@@ -1,0 +1,177 @@
+"""What an experiment found: rows for machines, tables and plain words for people, pictures for both."""
+
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.versions import versions
+from training.experiments.runner import Runner, write_json
+from training.experiments.study import Budget, Contender, Experiment, Study
+
+Row = dict[str, Any]
+
+UNIFORM = 0.95
+"""Attention whose entropy exceeds this share of that of equal weights is called all but uniform."""
+
+
+def rows(runner: Runner, fewest_seeds: int = 1) -> list[Row]:
+    """Returns a row for each finished model, data set, protocol and metric."""
+    return [
+        row
+        for study, contender, cells in runner.results()
+        if len(cells) >= fewest_seeds
+        for row in _rows(runner, study, contender, cells)
+    ]
+
+
+def _rows(runner: Runner, study: Study, contender: Contender, cells: list[Row]) -> list[Row]:
+    attention = [cell["attention"] for cell in cells if cell["attention"]]
+    shared = {
+        "seeds": len(cells),
+        "parameters": cells[0]["parameters"],
+        "epoch_s": float(np.median([cell["training"]["epoch_s"] for cell in cells])),
+        "learning_rate": cells[0]["learning_rate"],
+        "entropy": float(np.mean([seen["entropy"] for seen in attention])) if attention else None,
+        "time_constants": np.mean([seen["time_constants"] for seen in attention], axis=0).tolist()
+        if attention
+        else None,
+        "budget": budget_text(runner.experiment.budget),
+        "date": datetime.now(timezone.utc).date().isoformat(),
+        "versions": versions(),
+    }
+    return [
+        {
+            "experiment": runner.experiment.name,
+            "dataset": study.dataset,
+            "protocol": study.protocol,
+            "model": contender.name,
+            "metric": metric.name,
+            "smaller_is_better": metric.smaller_is_better,
+            "mean": float(np.mean([cell["metrics"][metric.name] for cell in cells])),
+            "std": float(np.std([cell["metrics"][metric.name] for cell in cells], ddof=1))
+            if len(cells) > 1
+            else 0.0,
+            **shared,
+        }
+        for metric in study.metrics
+    ]
+
+
+def budget_text(budget: Budget) -> str:
+    """Returns the effort that every model gets, in words."""
+    rates = " and ".join(f"{rate:g}" for rate in budget.rates)
+    tuning = f"the learning rate from {rates} by {budget.tuning_epochs} epochs each on another seed's fold"
+    if len(budget.rates) == 1:
+        tuning = f"learning rate {rates}"
+    return f"{budget.epochs} epochs of batches of {budget.batch_size}, {tuning}"
+
+
+def markdown(experiment: Experiment, found: list[Row]) -> str:
+    """Returns the text of an experiment with these rows: what it asks, its tables, and how ours did."""
+    paragraphs = [experiment.about]
+    for dataset, protocol in dict.fromkeys((row["dataset"], row["protocol"]) for row in found):
+        table = [row for row in found if (row["dataset"], row["protocol"]) == (dataset, protocol)]
+        paragraphs += [f"### {dataset}, {protocol}", _table(table), *_verdicts(table, experiment)]
+    first = found[0]
+    packages = ", ".join(f"{name} {version}" for name, version in first["versions"].items())
+    paragraphs.append(f"{first['date']}; every model: {first['budget']}. {packages}.")
+    return "\n\n".join(paragraphs) + "\n"
+
+
+def _table(table: list[Row]) -> str:
+    metrics = list(dict.fromkeys(row["metric"] for row in table))
+    head = ["model", *metrics, "seeds", "parameters", "s an epoch", "rate", "entropy", "1 / tau"]
+    lines = [head, ["---", *["---:"] * (len(head) - 1)]]
+    for model in dict.fromkeys(row["model"] for row in table):
+        of_model = {row["metric"]: row for row in table if row["model"] == model}
+        row = of_model[metrics[0]]
+        scores = [f"{of_model[m]['mean']:.4g} ± {of_model[m]['std']:.2g}" for m in metrics]
+        constants = row["time_constants"]
+        lines.append(
+            [
+                model,
+                *scores,
+                str(row["seeds"]),
+                f"{row['parameters']:,}",
+                f"{row['epoch_s']:.2g}",
+                f"{row['learning_rate']:g}",
+                "" if row["entropy"] is None else f"{row['entropy']:.3f}",
+                "" if constants is None else f"{constants[1]:.2g} ({constants[0]:.2g} to {constants[2]:.2g})",
+            ]
+        )
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _verdicts(table: list[Row], experiment: Experiment) -> list[str]:
+    """Returns a sentence for each of ours and what it should beat, as far as both have run."""
+    deciding = {row["model"]: row for row in table if row["metric"] == table[0]["metric"]}
+    sentences = [
+        verdict(deciding[name], deciding[rival])
+        for name, rivals in experiment.ours
+        for rival in rivals
+        if name in deciding and rival in deciding
+    ]
+    return [" ".join(sentences)] if sentences else []
+
+
+def verdict(ours: Row, rival: Row) -> str:
+    """Returns whether ours beats the rival by more than the larger standard deviation, and why not."""
+    gain = rival["mean"] - ours["mean"] if ours["smaller_is_better"] else ours["mean"] - rival["mean"]
+    margin = max(ours["std"], rival["std"])
+    named = f"{ours['model']} against {rival['model']} in {ours['metric']}"
+    if min(ours["seeds"], rival["seeds"]) < 2:
+        return f"{named}: too few seeds to tell."
+    if gain > margin:
+        return f"{named}: better beyond one standard deviation."
+    judgement = "worse" if -gain > margin else "no difference"
+    judgement = f"**{named}: {judgement} beyond one standard deviation**"
+    if ours["entropy"] is None:
+        return f"{judgement}."
+    if ours["entropy"] > UNIFORM:
+        why = "its trained attention is all but uniform, so it averages values as mean pooling does"
+    else:
+        why = "its trained attention chooses among the steps, but its choice helps no more than the rival's"
+    return f"{judgement}; {why} (entropy {ours['entropy']:.2f} of that of equal weights)."
+
+
+def plot(found: list[Row], path: Path) -> None:
+    """Draws the deciding metric of every table, with its standard deviation."""
+    from matplotlib.figure import Figure
+
+    titles = list(dict.fromkeys((row["dataset"], row["protocol"]) for row in found))
+    tables = [[row for row in found if (row["dataset"], row["protocol"]) == title] for title in titles]
+    deciding = [[row for row in table if row["metric"] == table[0]["metric"]] for table in tables]
+    tallest = max(map(len, deciding))
+    columns = min(3, len(tables))
+    lines = -(-len(tables) // columns)
+    figure = Figure(figsize=(4.6 * columns, lines * (1.2 + 0.24 * tallest)), layout="constrained")
+    axes = np.atleast_1d(figure.subplots(lines, columns)).ravel()
+    for axis, title, table in zip(axes, titles, deciding, strict=False):
+        names = [row["model"] for row in table]
+        colours = ["tab:orange" if name.startswith("LAN,") else "tab:blue" for name in names]
+        axis.barh(names, [row["mean"] for row in table], xerr=[row["std"] for row in table], color=colours)
+        axis.invert_yaxis()
+        axis.set_title(", ".join(title), fontsize=9)
+        axis.set_xlabel(table[0]["metric"], fontsize=8)
+        axis.tick_params(labelsize=7)
+        if not table[0]["smaller_is_better"]:
+            axis.set_xlim(left=max(0, min(row["mean"] - 3 * row["std"] for row in table) - 5))
+    for axis in axes[len(tables) :]:
+        axis.remove()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=100)
+
+
+def write_report(runner: Runner) -> list[Path]:
+    """Writes `results.json`, `results.md` and `results.png` beside the cells and returns their paths."""
+    found = rows(runner)
+    paths = [runner.out / f"results.{kind}" for kind in ("json", "md", "png")]
+    write_json(paths[0], found)
+    text = f"# {runner.experiment.name}\n\n{markdown(runner.experiment, found)}"
+    if absent := runner.absent():
+        text += f"\nNot installed, so left out: {', '.join(absent)}.\n"
+    paths[1].write_text(text, encoding="utf-8")
+    plot(found, paths[2])
+    return paths

@@ -1,0 +1,150 @@
+"""Runs an experiment cell by cell; killed anywhere, it goes on where it was."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from models.errors import UserError
+from training.experiments.inspection import inspect
+from training.experiments.sequences import Fold
+from training.experiments.study import Contender, Experiment, Study
+from training.experiments.trainee import Trainee
+from training.progress import Progress
+
+TUNING_SEED = 1000
+"""Seed of the fold and the weights by which learning rates are chosen; never reported."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One model in one study under one seed."""
+
+    study: Study
+    contender: Contender
+    seed: int
+
+    def path(self, out: Path) -> Path:
+        """Returns where its result lies."""
+        return _folder(out, self.study, self.contender) / f"seed-{self.seed}.json"
+
+
+class Runner:
+    """Carries out an experiment in a folder.
+
+    Args:
+        out: Folder for results; one that other settings began is refused.
+        experiment: The experiment.
+        seeds: Seeds 0 to `seeds - 1` are run.
+        progress: Where to show how far the work is.
+
+    Raises:
+        UserError: The folder belongs to other settings.
+    """
+
+    def __init__(self, out: Path, experiment: Experiment, seeds: int, progress: Progress) -> None:
+        self.out, self.experiment, self.seeds, self.progress = out, experiment, seeds, progress
+        out.mkdir(parents=True, exist_ok=True)
+        settled = out / "budget.json"
+        text = json.dumps(asdict(experiment.budget), indent=2) + "\n"
+        if settled.exists() and settled.read_text(encoding="utf-8") != text:
+            raise UserError(
+                f"The folder {out} was begun with another budget, which its budget.json holds: "
+                "choose another folder, or remove this one."
+            )
+        settled.write_text(text, encoding="utf-8")
+
+    def run(self) -> None:
+        """Trains and measures all cells that are still missing, contender after contender."""
+        for contender in _contenders(self.experiment):
+            if contender.requires and find_spec(contender.requires) is None:
+                continue
+            for study in self.experiment.studies:
+                if contender in study.contenders:
+                    self._run(study, contender)
+
+    def _run(self, study: Study, contender: Contender) -> None:
+        cells = [Cell(study, contender, seed) for seed in range(self.seeds)]
+        missing = [cell for cell in cells if not cell.path(self.out).exists()]
+        if not missing:
+            return
+        budget = self.experiment.budget
+        trials = len(budget.rates) if len(budget.rates) > 1 else 0
+        total = trials * budget.tuning_epochs + len(missing) * budget.epochs
+        with self.progress.task(f"{study.title}: {contender.name}", total) as advance:
+            tuning = study.fold(TUNING_SEED)
+            trainee = Trainee(study, contender, budget, tuning.train)
+            rate = self._choose_rate(study, contender, trainee, tuning, advance)
+            for cell in missing:
+                write_json(cell.path(self.out), self._measure(cell, trainee, rate, advance))
+
+    def _choose_rate(
+        self, study: Study, contender: Contender, trainee: Trainee, fold: Fold, advance: Any
+    ) -> float:
+        """Returns the rate whose trial had the smallest loss on the validation data."""
+        budget = self.experiment.budget
+        if len(budget.rates) == 1:
+            return budget.rates[0]
+        losses = {}
+        for rate in budget.rates:
+            path = _folder(self.out, study, contender) / f"rate-{rate:g}.json"
+            if not path.exists():
+                training = trainee.train(fold, TUNING_SEED, rate, budget.tuning_epochs, advance)
+                write_json(path, {"validation_loss": min(training.validation_loss, default=float("inf"))})
+            losses[rate] = json.loads(path.read_text(encoding="utf-8"))["validation_loss"]
+        return min(losses, key=lambda rate: losses[rate])
+
+    def _measure(self, cell: Cell, trainee: Trainee, rate: float, advance: Any) -> dict[str, Any]:
+        fold = cell.study.fold(cell.seed)
+        training = trainee.train(fold, cell.seed, rate, self.experiment.budget.epochs, advance)
+        predicted = trainee.predict(fold.test)
+        return {
+            "metrics": {metric.name: metric.measure(fold.test, predicted) for metric in cell.study.metrics},
+            "parameters": trainee.parameters,
+            "learning_rate": rate,
+            "training": asdict(training),
+            "attention": inspect(trainee.network, fold.test),
+        }
+
+    def results(self) -> Iterator[tuple[Study, Contender, list[dict[str, Any]]]]:
+        """Yields the finished cells of each contender in each study, at least one."""
+        for study in self.experiment.studies:
+            for contender in study.contenders:
+                paths = [Cell(study, contender, seed).path(self.out) for seed in range(self.seeds)]
+                cells = [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.exists()]
+                if cells:
+                    yield study, contender, cells
+
+    def absent(self) -> list[str]:
+        """Returns the contenders that could not take part because their package is not installed."""
+        return [
+            f"{contender.name} (package {contender.requires})"
+            for contender in _contenders(self.experiment)
+            if contender.requires and find_spec(contender.requires) is None
+        ]
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Writes a file that is either complete or not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".draft")
+    draft.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    draft.replace(path)
+
+
+def _contenders(experiment: Experiment) -> list[Contender]:
+    """Returns all contenders once, in the order of the longest list."""
+    found: list[Contender] = []
+    for study in sorted(experiment.studies, key=lambda study: -len(study.contenders)):
+        found += [contender for contender in study.contenders if contender not in found]
+    return found
+
+
+def _folder(out: Path, study: Study, contender: Contender) -> Path:
+    return out / _slug(study.title) / _slug(contender.name)
+
+
+def _slug(title: str) -> str:
+    return "-".join("".join(c if c.isalnum() or c == "." else " " for c in title.lower()).split())

@@ -1,0 +1,118 @@
+"""What a table of an experiment is made of."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from training.experiments.scores import Metric
+from training.experiments.sequences import Fold
+from training.experiments.signals import Signal
+
+Tensor = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How large the layers of a study are, and in what unit they see time.
+
+    Attributes:
+        units: Features of the layers.
+        heads: Heads of those that attend.
+        time_scale: A typical distance in time between steps that matter to each other.
+    """
+
+    units: int = 32
+    heads: int = 4
+    time_scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A layer that takes part.
+
+    Attributes:
+        name: Its name in tables.
+        mix: Builds the layer: from a signal, its size and whether an output is wanted at each step, to
+            features `(B, units)` or `(B, T, units)`.
+        jit: Whether XLA compiles it faster than it runs without.
+        requires: The package beyond the ordinary ones that it needs.
+    """
+
+    name: str
+    mix: Callable[[Signal, Size, bool], Tensor]
+    jit: bool = True
+    requires: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """One data set under one protocol: a table.
+
+    Attributes:
+        dataset: Its name in tables.
+        protocol: How it is split and scored, in a few words.
+        fold: Returns the data for a seed.
+        contenders: Who takes part.
+        metrics: What is measured on the test data; the first decides.
+        loss: What training reduces.
+        outputs: Features of a prediction.
+        encode: Builds what stands before the contender.
+        size: Size of the contenders.
+        every_step: Whether a prediction is wanted at each step instead of after the last.
+    """
+
+    dataset: str
+    protocol: str
+    fold: Callable[[int], Fold]
+    contenders: tuple[Contender, ...]
+    metrics: tuple[Metric, ...]
+    loss: keras.losses.Loss
+    outputs: int
+    encode: Callable[[Signal, Size], Signal]
+    size: Size = Size()
+    every_step: bool = False
+
+    @property
+    def title(self) -> str:
+        """The name of its table."""
+        return f"{self.dataset}, {self.protocol}"
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What every model of an experiment gets alike.
+
+    Attributes:
+        epochs: Epochs of a training.
+        batch_size: Sequences in a batch.
+        rates: Learning rates that are tried for each model.
+        tuning_epochs: Epochs of each trial.
+    """
+
+    epochs: int
+    batch_size: int = 64
+    rates: tuple[float, ...] = (1e-3, 3e-3, 1e-2)
+    tuning_epochs: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """An experiment: its tables and the effort.
+
+    Attributes:
+        name: Its name on the command line.
+        about: What it asks and how, for the reader of its tables.
+        studies: Its tables.
+        budget: The effort for each model.
+        ours: The contender whose place the text comments on, and those it should beat.
+        after: Makes further pictures, given the runner: files `extra-*.png` and `extra-*.gif` in its folder.
+    """
+
+    name: str
+    about: str
+    studies: tuple[Study, ...]
+    budget: Budget
+    ours: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    after: Callable[[Any], None] | None = None
