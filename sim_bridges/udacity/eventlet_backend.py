@@ -16,6 +16,7 @@ import eventlet
 import eventlet.wsgi
 from eventlet.event import Event
 from eventlet.greenio import GreenSocket
+from eventlet.greenthread import GreenThread
 from eventlet.websocket import FailedConnectionError, RFC6455WebSocket
 
 from models.errors import UserError
@@ -143,7 +144,8 @@ class EventletBackend:
         self._wake_receiver, self._wake_sender = socket.socketpair()
         self._wake_sender.setblocking(False)
         self._ended = Event()
-        self._threads = [eventlet.spawn(self._run_posted)]
+        self._threads: set[GreenThread] = set()
+        self.spawn(self._run_posted)
 
     @property
     def port(self) -> int:
@@ -159,7 +161,9 @@ class EventletBackend:
 
     def spawn(self, call: Callable[[], None]) -> None:
         """Has a function, which may wait, run beside the others on the server's thread."""
-        self._threads.append(eventlet.spawn(call))
+        thread = eventlet.spawn(call)
+        self._threads.add(thread)
+        thread.link(self._threads.discard)
 
     def sleep(self, duration_s: float) -> None:
         """Lets the others run for a while."""
@@ -173,7 +177,7 @@ class EventletBackend:
                 eventlet.sleep(period_s)
                 call()
 
-        self._threads.append(eventlet.spawn(repeat))
+        self.spawn(repeat)
 
     def start(self, app: WsgiApp) -> None:
         """Begins to listen and to serve an application."""
@@ -195,7 +199,7 @@ class EventletBackend:
                 url_length_limit=2048,
             )
 
-        self._threads.append(eventlet.spawn(serve))
+        self.spawn(serve)
 
     def wait_for_end(self) -> None:
         """Serves until `end` is called."""
@@ -208,7 +212,7 @@ class EventletBackend:
 
     def close(self) -> None:
         """Stops listening and all that runs."""
-        for thread in self._threads:
+        for thread in list(self._threads):
             thread.kill()
         self._listener.close()
         self._wake_receiver.close()

@@ -173,7 +173,14 @@ class UdacityServer:
         self._close_engine(eio_sid)
 
     def _close_engine(self, eio_sid: str) -> None:
-        self._backend.spawn(lambda: self._sio.eio.disconnect(eio_sid))
+        """Closes a client's connection once its last packets are sent, and waits for neither.
+
+        Whoever waits for a client that is gone already, as `eio.disconnect` does, waits for ever.
+        """
+        engine_socket = self._sio.eio.sockets.get(eio_sid)
+        if engine_socket is not None:
+            reason = self._sio.eio.reason.SERVER_DISCONNECT
+            self._backend.spawn(lambda: engine_socket.close(wait=False, reason=reason))
 
     def _emit(self, sid: str, event: str, payload: dict[str, str]) -> None:
         self._sio.emit(event, payload, to=sid)

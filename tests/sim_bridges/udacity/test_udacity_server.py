@@ -1,6 +1,7 @@
 """The running service and the simulator's dialect, over real sockets."""
 
 import base64
+import gc
 import itertools
 import json
 import math
@@ -11,9 +12,12 @@ import time
 import numpy as np
 import pytest
 import socketio
+from engineio.socket import Socket as EngineSocket
+from eventlet.greenthread import GreenThread
 
 from controller.interface import Command
 from controller.safety import SafetyLimits
+from controller.session import VehicleSession
 from models.errors import UserError
 from sim_bridges.udacity.numbers import read_number
 from tests.sim_bridges.udacity.running_server import (
@@ -378,6 +382,28 @@ def send_until_refused(client: SimulatorClient, text: str) -> None:
     deadline_s = time.monotonic() + 60
     while time.monotonic() < deadline_s:
         client.send_text(text)
+
+
+def test_nothing_is_left_of_clients_that_are_gone():
+    kinds = (GreenThread, EngineSocket, VehicleSession)
+
+    def left() -> int:
+        gc.collect()
+        return sum(isinstance(one, kinds) for one in gc.get_objects())
+
+    def come_and_go(count: int) -> None:
+        for number in range(count):
+            client = SimulatorClient(running.port, frame_s=0.01).start()
+            assert client.wait_for_replies(2)
+            client.stop() if number % 2 else client.vanish()
+        assert running.wait_for_vehicles(0)
+
+    with serving() as running:
+        come_and_go(2)
+        time.sleep(1.5)
+        before = left()
+        come_and_go(20)
+        assert eventually(lambda: left() <= before)
 
 
 def test_a_message_that_is_too_large_closes_the_connection_only(server):
