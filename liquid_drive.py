@@ -6,36 +6,51 @@ import sys
 import typer
 from rich.console import Console
 
+from controller.commands import export
 from models.errors import UserError
 from sim_bridges.carracing import commands as carracing
 from sim_bridges.udacity import commands as udacity
+from sim_bridges.udacity import recording_commands, replay_commands
 from training.carracing import commands as carracing_training
+from training.experiments import commands as experiments
+from training.udacity import commands as udacity_training
+
+DRIVING, MAKING = "Driving", "Making and measuring weights"
 
 app = typer.Typer(
     name="liquid-drive",
     help="Drives simulated cars by a Liquid Attention Network, and trains the networks that do.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
+simulate = typer.Typer(help="Stand in for a simulator.", no_args_is_help=True)
 collect = typer.Typer(help="Record an expert's drives.", no_args_is_help=True)
 train = typer.Typer(help="Make weights.", no_args_is_help=True)
 evaluate = typer.Typer(help="Measure a policy.", no_args_is_help=True)
-app.command("carracing")(carracing.carracing)
-app.command("serve")(udacity.serve)
-app.command("doctor")(udacity.doctor)
-app.add_typer(collect, name="collect")
-app.add_typer(train, name="train")
-app.add_typer(evaluate, name="evaluate")
 
-for group, command in (
-    (collect, carracing_training.collect),
-    (train, carracing_training.train),
-    (evaluate, carracing.evaluate),
-):
+app.command("carracing", rich_help_panel=DRIVING)(carracing.carracing)
+app.command("serve", rich_help_panel=DRIVING)(udacity.serve)
+app.command("doctor", rich_help_panel=DRIVING)(udacity.doctor)
+app.add_typer(simulate, name="simulate", rich_help_panel=DRIVING)
+app.command("inspect", rich_help_panel=MAKING)(recording_commands.inspect)
+app.add_typer(collect, name="collect", rich_help_panel=MAKING)
+app.add_typer(train, name="train", rich_help_panel=MAKING)
+app.add_typer(evaluate, name="evaluate", rich_help_panel=MAKING)
+app.command("export", rich_help_panel=MAKING)(export)
+app.command("experiment", rich_help_panel=MAKING)(experiments.experiment)
+
+simulate.command("udacity")(replay_commands.simulate)
+collect.command("carracing")(carracing_training.collect)
+train.command("carracing")(carracing_training.train)
+train.command("udacity")(udacity_training.train)
+evaluate.command("carracing")(carracing.evaluate)
+evaluate.command("udacity")(replay_commands.evaluate)
+
+for group in (simulate, collect):
     # Without a callback, a group of one command would swallow the command's name.
     group.callback()(lambda: None)
-    group.command("carracing")(command)
 
 
 def main() -> None:
