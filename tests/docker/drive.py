@@ -97,19 +97,20 @@ def check_controller(engine: Engine, folder: Path) -> None:
     weights = folder / "weights"
     policy = mounted_policy(folder, weights)
     with deployed(Deployment(engine, free_port(), weights)) as deployment:
-        starts_s = [deployment.start()]
+        starts = [deployment.start()]
         check_surroundings(deployment)
         with deployed(Deployment(engine, free_port(), weights, host_network=True)) as on_host:
-            starts_s.append(on_host.start())
+            starts.append(on_host.start())
             compare(deployment, on_host, policy)
         check_side(deployment)
         check_stop(deployment)
-        starts_s.append(deployment.start())
-        starts_s.append(deployment.crash())
+        starts.append(deployment.start())
+        starts.append(deployment.crash())
         drive(deployment.port, frames=CHECK_FRAMES)
         say("controller: restarted after a crash, and drove on")
-    say(f"controller: healthy {', '.join(f'{s:.2f}' for s in starts_s)} s after its starts")
-    assert min(starts_s) < START_MAX_S
+    times = ", ".join(f"{start.seconds:.2f} ({start.processor_s:.2f})" for start in starts)
+    say(f"controller: healthy after {times} s, of which the processor worked those in brackets")
+    assert min(start.processor_s for start in starts) < START_MAX_S
 
 
 @contextlib.contextmanager
