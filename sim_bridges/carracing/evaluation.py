@@ -1,16 +1,14 @@
 """Scores a policy on many CarRacing tracks, on every core."""
 
-import os
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from controller.pixel_policy import load_policy_factory
+from controller.processes import map_in_processes
 from controller.runtime import RuntimeChoice, limit_threads
 from models.checkpoint import Manifest, manifest_path
 from models.versions import versions
@@ -51,11 +49,7 @@ def evaluate(evaluation: Evaluation) -> Iterator[Episode]:
     # Loading here first gives a clear error before any process starts.
     load_policy_factory(evaluation.weights, evaluation.runtime)
     make_environment().close()
-    workers = min(len(os.sched_getaffinity(0)), evaluation.episodes)
-    with ProcessPoolExecutor(
-        workers, get_context("spawn"), initializer=_start_worker, initargs=(evaluation,)
-    ) as pool:
-        yield from pool.map(_drive, evaluation.seeds)
+    yield from map_in_processes(_drive, evaluation.seeds, _start_worker, (evaluation,))
 
 
 def summary(episodes: list[Episode]) -> dict[str, float]:

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.carracing.demonstration import Demonstration
-from training.drops import draw_drop_share, kept_frames
 from training.carracing.mirror import mirror_commands, mirror_images
 from training.carracing.rollout import LARGEST_DROP_SHARE
 from training.carracing.styles import blend
+from training.drops import draw_drop_share, kept_frames
 
 SHARE_WITHOUT_FURTHER_DROPS = 0.5
 

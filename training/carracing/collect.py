@@ -1,15 +1,13 @@
 """Collects the drives of a round, on every core; what exists already is kept."""
 
-import os
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from controller.interface import Policy
 from controller.pixel_policy import load_policy_factory
+from controller.processes import map_in_processes
 from controller.runtime import limit_threads
 from training.carracing.demonstration import Demonstration
 from training.carracing.recipe import PREPROCESSING, Recipe
@@ -62,15 +60,8 @@ def collect(drives: Round, on_drive: Callable[[], None] = lambda: None) -> None:
         drives: The round.
         on_drive: Called after each drive.
     """
-    missing = drives.missing
-    if not missing:
-        return
-    workers = min(len(os.sched_getaffinity(0)), len(missing))
-    with ProcessPoolExecutor(
-        workers, get_context("spawn"), initializer=_start_worker, initargs=(drives,)
-    ) as pool:
-        for _ in pool.map(_make_drive, missing):
-            on_drive()
+    for _ in map_in_processes(_make_drive, drives.missing, _start_worker, (drives,)):
+        on_drive()
 
 
 def load_round(drives: Round) -> list[Demonstration]:

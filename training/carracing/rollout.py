@@ -9,10 +9,10 @@ from controller.interface import Command, Observation, Policy
 from models.preprocessing import Preprocessing
 from sim_bridges.carracing.environment import STEP_LIMIT
 from training.carracing.demonstration import Demonstration, Drive
-from training.drops import draw_drop_share, kept_frames
 from training.carracing.expert import DrivingStyle, Expert
 from training.carracing.simulator import OnDemandCarRacing
 from training.carracing.styles import STYLES, blend
+from training.drops import draw_drop_share, kept_frames
 
 LARGEST_DROP_SHARE = 0.85
 SHARE_OF_DRIVES_WITHOUT_DROPS = 0.5

@@ -120,7 +120,7 @@ class Trainer:
         recipe = self.recipe
         first = (number - 1) * recipe.batches * recipe.batch_size
         data = batches(source, recipe.batch_size, first, recipe.batches)
-        return float(network.fit(data, verbose=0).history["loss"][-1])
+        return float(network.fit(data, shuffle=False, verbose=0).history["loss"][-1])
 
     def _patience_ends(self, history: dict[int, dict[str, float]]) -> bool:
         scores = [history[number]["score"] for number in sorted(history)]
