@@ -1,6 +1,7 @@
 """Reads what the simulator's training mode recorded: `driving_log.csv`, and the camera frames in `IMG/`."""
 
 import csv
+import os
 import re
 import zlib
 from collections import Counter
@@ -175,13 +176,12 @@ def _samples(folder: Path, cameras: Sequence[str], skipped: Counter[str]) -> lis
         if moment is None:
             skipped[NO_TIME] += 1
             continue
-        contents = [
-            _jpeg(folder, path, skipped) if name in cameras or name == "center" else None
+        images = tuple(
+            _image(folder, path, skipped) if name in cameras or name == "center" else None
             for name, path in zip(CAMERAS, row.images, strict=True)
-        ]
-        if contents[0] is not None:
-            images = tuple(None if content is None else content[0] for content in contents)
-            samples.append(_Sample(number, row, moment, images, contents[0][1]))
+        )
+        if images[0] is not None:
+            samples.append(_Sample(number, row, moment, images, zlib.crc32(images[0].read_bytes())))
     return samples
 
 
@@ -208,21 +208,26 @@ def _moment(path: str) -> datetime | None:
         return None
 
 
-def _jpeg(folder: Path, recorded: str, skipped: Counter[str]) -> tuple[Path, int] | None:
-    """Returns where an image lies and the checksum of its file; None and a count where it is not usable."""
+def _image(folder: Path, recorded: str, skipped: Counter[str]) -> Path | None:
+    """Returns where an image lies; None, and a count, where it is not usable."""
     name = re.split(r"[\\/]", recorded)[-1]
     if not name:
         return None
     path = folder / _IMAGES_NAME / name
     try:
-        content = path.read_bytes()
-    except OSError:
+        with path.open("rb") as file:
+            begin = file.read(2)
+            file.seek(-2, os.SEEK_END)
+            end = file.read(2)
+    except FileNotFoundError:
         skipped[NO_IMAGE] += 1
         return None
-    if not (content.startswith(b"\xff\xd8") and content.endswith(b"\xff\xd9")):
+    except OSError:
+        begin = end = b""
+    if (begin, end) != (b"\xff\xd8", b"\xff\xd9"):
         skipped[BROKEN_IMAGE] += 1
         return None
-    return path, zlib.crc32(content)
+    return path
 
 
 def _column(samples: list[_Sample], value: Callable[[LogRow], float]) -> Floats:

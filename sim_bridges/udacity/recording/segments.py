@@ -32,11 +32,11 @@ def segments(recording: Recording) -> list[Indices]:
     A stretch ends at a gap in time, and where the car stands, reverses or turns round. A duplicate is left
     out without ending it. Stretches of less than ten rows are left out.
     """
+    if len(recording) == 0:
+        return []
     found = suspicious(recording)
     ends = found[STANDING] | found[REVERSING] | found[U_TURN]
     driven = np.flatnonzero(~found[DUPLICATE])
-    if not len(driven):
-        return []
     step_s = np.diff(recording.time_s[driven])
     cuts = (step_s <= 0) | (step_s > GAP_S) | (np.diff(ends[driven].astype(int)) != 0)
     stretches = np.split(driven, np.flatnonzero(cuts) + 1)

@@ -71,11 +71,7 @@ class SimulatorClient:
                 frame_due_s = now_s + pacing.frame_s
                 if self._shutter.takes():
                     self._send()
-            dues_s = [message.arrived_s - begin_s + pacing.latency_s for message in list(under_way)[:1]]
-            dues_s += [frame_due_s] if self._owed else []
-            wait_s = min(dues_s, default=now_s + 1.0) - (time.monotonic() - begin_s)
-            if message_or_none := self._connection.receive(wait_s):
-                under_way.append(message_or_none)
+            self._receive(under_way, begin_s, frame_due_s)
             self._check_silence()
         return trip.record()
 
@@ -98,6 +94,17 @@ class SimulatorClient:
                     self._hear_next(trip, frame_s)
             trip.advance_to(max(frame_s + pacing.frame_s, trip.time_s))
         return trip.record()
+
+    def _receive(self, under_way: deque[Message], begin_s: float, frame_due_s: float) -> None:
+        """Waits until there is something to do, and takes all that has come."""
+        dues_s = [frame_due_s] if self._owed else []
+        if under_way:
+            dues_s.append(under_way[0].arrived_s - begin_s + self._pacing.latency_s)
+        wait_s = min(dues_s, default=time.monotonic() - begin_s + 1.0) - (time.monotonic() - begin_s)
+        message = self._connection.receive(wait_s)
+        while message is not None:
+            under_way.append(message)
+            message = self._connection.receive(0.0)
 
     def _hear_next(self, trip: Trip, frame_s: float) -> None:
         """Waits for a message in lockstep; it comes after the latency."""

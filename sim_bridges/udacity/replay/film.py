@@ -1,6 +1,7 @@
 """A film of drives: what the camera sees, what the network sees of it, and the steering."""
 
-from dataclasses import replace
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -21,8 +22,34 @@ _GREY = (90, 90, 90)
 _BLUE = (90, 160, 255)
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a picture of the film shows.
+
+    Attributes:
+        image: What the camera sees, RGB, uint8, shape `(160, 320, 3)`.
+        steering: -1 to 1.
+        lines: What else to tell.
+    """
+
+    image: Image
+    steering: float
+    lines: tuple[str, ...]
+
+    @classmethod
+    def of(cls, image: Image, trip: Trip) -> "Moment":
+        """Returns the present moment of a trip."""
+        place = trip.world.place
+        lines = (
+            f"{trip.world.vehicle.speed_mps / MPS_PER_MPH:4.1f} mph   {place.distance_m:6.1f} m",
+            f"{place.offset_m:+.2f} m beside the recorded line",
+            f"{len(trip.world.interventions)} interventions",
+        )
+        return cls(image, trip.steering, lines)
+
+
 class Film:
-    """Films drives that follow each other.
+    """Films drives that follow each other, on a thread of its own, so that the drives do not wait for it.
 
     Args:
         path: A .gif or .mp4 file.
@@ -39,38 +66,44 @@ class Film:
         self._preprocessing = preprocessing
         self._trip: Trip | None = None
         self._frames = 0
+        self._thread = ThreadPoolExecutor(1)
+        self._work: list[Future[None]] = []
 
     def show(self, image: Image, trip: Trip) -> None:
         """Adds the frames of a trip up to this one."""
         if trip is not self._trip:
             self._trip, self._frames = trip, 0
         count = round(trip.time_s / self._frame_s) + 1
-        wanted = [number for number in range(self._frames, count) if number % self._video.stride == 0]
+        wanted = sum(number % self._video.stride == 0 for number in range(self._frames, count))
         self._frames = max(count, self._frames)
         if wanted:
-            picture = compose(image, trip, self._preprocessing)
-            for _ in wanted:
-                self._video.add(picture)
+            self._work.append(self._thread.submit(self._add, Moment.of(image, trip), wanted))
 
     def close(self) -> None:
-        """Finishes the file."""
+        """Finishes the file.
+
+        Raises:
+            UserError: Pictures could not be written.
+        """
+        self._thread.shutdown()
+        for added in self._work:
+            added.result()
         self._video.close()
 
+    def _add(self, moment: Moment, times: int) -> None:
+        picture = compose(moment, self._preprocessing)
+        for _ in range(times):
+            self._video.add(picture)
 
-def compose(image: Image, trip: Trip, preprocessing: Preprocessing | None) -> Image:
+
+def compose(moment: Moment, preprocessing: Preprocessing | None) -> Image:
     """Returns a picture of a moment, RGB, shape `(440, 640, 3)`."""
     canvas = np.full((CAMERA_HEIGHT + PANEL_HEIGHT, WIDTH, 3), 25, np.uint8)
-    canvas[:CAMERA_HEIGHT] = cv2.resize(image, (WIDTH, CAMERA_HEIGHT), interpolation=cv2.INTER_LINEAR)
+    canvas[:CAMERA_HEIGHT] = cv2.resize(moment.image, (WIDTH, CAMERA_HEIGHT), interpolation=cv2.INTER_LINEAR)
     if preprocessing is not None:
-        _add_view(canvas, replace(preprocessing, color="rgb")(image))
-    _add_steering(canvas, trip.steering)
-    place, vehicle = trip.world.place, trip.world.vehicle
-    lines = (
-        f"{vehicle.speed_mps / MPS_PER_MPH:4.1f} mph   {place.distance_m:6.1f} m",
-        f"{place.offset_m:+.2f} m beside the recorded line",
-        f"{len(trip.world.interventions)} interventions",
-    )
-    for number, line in enumerate(lines):
+        _add_view(canvas, replace(preprocessing, color="rgb")(moment.image))
+    _add_steering(canvas, moment.steering)
+    for number, line in enumerate(moment.lines):
         at = (WIDTH // 2 + MARGIN, CAMERA_HEIGHT + 58 + 22 * number)
         cv2.putText(canvas, line, at, cv2.FONT_HERSHEY_SIMPLEX, 0.5, _WHITE, 1, cv2.LINE_AA)
     return canvas

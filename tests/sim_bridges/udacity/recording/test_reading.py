@@ -61,9 +61,11 @@ def test_missing_and_cut_off_images_are_counted_and_left_out(folder):
     cut = images / image_name("center", DRIVE.time_s[2])
     cut.write_bytes(cut.read_bytes()[:-20])
     (images / image_name("left", DRIVE.time_s[4])).unlink()
+    (images / image_name("right", DRIVE.time_s[0])).write_bytes(b"")
     recording = read_recording(folder)
     assert recording.rows.tolist() == [0, 3, 4]
-    assert recording.skipped == {"image missing": 2, "image broken": 1}
+    assert recording.skipped == {"image missing": 2, "image broken": 2}
+    assert recording.images["right"][0] is None
     assert recording.images["left"][2] is None
     with pytest.raises(UserError, match="no image of the left camera"):
         recording.image(2, "left")

@@ -44,6 +44,10 @@ def test_steady_driving_is_one_stretch():
     assert rows_of(recording_of()) == [(0, 59)]
 
 
+def test_no_rows_are_no_stretch():
+    assert segments(recording_of().select(100)) == []
+
+
 def test_a_gap_in_time_cuts():
     time_s = np.arange(60) * 0.07
     time_s[20:] += GAP_S
