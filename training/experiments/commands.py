@@ -28,14 +28,14 @@ def experiment(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for results, build/experiments/NAME by default; work that is there is not done again."
+            help="Folder for results, build/experiments/NAME by default; work that is there is not repeated."
         ),
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help="Processor threads.")] = 1,
     docs: Annotated[
         Path | None,
         typer.Option(
-            help="Folder whose experiments.md and experiments.json take in the results of this experiment, as "
+            help="Folder whose experiments.md and experiments.json take in this experiment's results, as "
             "far as they have three seeds; nothing is trained then."
         ),
     ] = None,

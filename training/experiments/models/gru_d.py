@@ -22,6 +22,7 @@ class GRUDCell(keras.layers.Layer):
 
     Args:
         units: Size of the state.
+        features: Number of features F of an input.
         **kwargs: As for every layer.
 
     Call arguments:
@@ -29,21 +30,22 @@ class GRUDCell(keras.layers.Layer):
         states: The hidden state `(B, units)`, the last measured input `(B, F)`, the time since it `(B, 1)`.
     """
 
-    def __init__(self, units: int, **kwargs: Any) -> None:
+    def __init__(self, units: int, features: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.units = units
+        self.units, self.features = units, features
+        self.state_size = [units, features, 1]
+        self.output_size = units
         self.gru = keras.layers.GRUCell(units, name="gru")
         self.state_decay = keras.layers.Dense(units, name="state_decay")
 
     def build(self, input_shape: Any) -> None:
-        """Creates the weights; fixes the sizes of the state."""
-        features = input_shape[-1] - 2
-        self.state_size = [self.units, features, 1]
-        self.output_size = self.units
-        self.input_decay = self.add_weight(name="input_decay", shape=(2, features), initializer="zeros")
-        self.input_mean = self.add_weight(name="input_mean", shape=(features,), initializer="zeros")
+        """Creates the weights."""
+        self.input_decay = self.add_weight(
+            name="input_decay", shape=(2, self.features), initializer="random_normal"
+        )
+        self.input_mean = self.add_weight(name="input_mean", shape=(self.features,), initializer="zeros")
         self.state_decay.build((None, 1))
-        self.gru.build((None, features + 1))
+        self.gru.build((None, self.features + 1))
 
     def get_initial_state(self, batch_size: Any = None) -> list[Tensor]:
         """Returns zeros."""
@@ -65,13 +67,14 @@ class GRUDCell(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
-        return super().get_config() | {"units": self.units}
+        return super().get_config() | {"units": self.units, "features": self.features}
 
 
 def _run(signal: Signal, units: int, size: Size, every_step: bool) -> Tensor:
     measured = ops.cast(signal.observed, signal.features.dtype)[..., None]
+    layer = keras.layers.RNN(GRUDCell(units, signal.features.shape[-1]), return_sequences=every_step)
     inputs = ops.concatenate([signal.features, measured, signal.gaps() / size.time_scale], axis=-1)
-    return keras.layers.RNN(GRUDCell(units), return_sequences=every_step)(inputs, mask=signal.valid)
+    return layer(inputs, mask=signal.valid)
 
 
 GRU_D = Contender("GRU-D", both_ways(_run))

@@ -36,6 +36,10 @@ class ScaledLAN(LAN):
             initializer=keras.initializers.Constant(self.logit_scale),
         )
 
+    def _factorises(self, *_: Any) -> bool:
+        # The factorised form of the published layer never sees the logits.
+        return False
+
     def _logits(self, *args: Any) -> tuple[Tensor, Tensor, Tensor | None, Tensor]:
         phi, tau, time, logits = super()._logits(*args)
         return phi, tau, time, logits * ops.convert_to_tensor(self.factors)
