@@ -1,0 +1,130 @@
+"""The table of how well policies drive: `python -m training.udacity.scorecard --help`.
+
+Every policy drives its rows of a recording at both speeds and under each disturbance, by the service's own
+session on simulated time; beside it stand the errors of its steering on the recorded frames. Writes
+`scores.json` and `scores.md`.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from controller.longitudinal import CruiseSettings
+from controller.pixel_policy import PixelPolicy
+from controller.runtime import limit_threads, load_network
+from controller.safety import SafetyLimits
+from controller.session import SessionSettings
+from models.checkpoint import sha256_of
+from models.versions import versions
+from sim_bridges.udacity.dialect import MPS_PER_MPH
+from sim_bridges.udacity.replay.drives import by_policy, drive_all
+from sim_bridges.udacity.replay.open_loop import open_loop
+from sim_bridges.udacity.replay.options import DriveOptions
+from sim_bridges.udacity.replay.report import report
+from sim_bridges.udacity.replay.stretches import read_part, stretches
+
+CONDITIONS = {
+    "15 mph": DriveOptions(15.0),
+    "25 mph": DriveOptions(25.0),
+    "25 mph, from 1 m and 10 degrees off": DriveOptions(25.0, start_offset_m=1.0, start_heading_deg=10.0),
+    "25 mph, 30 % of the frames lost": DriveOptions(25.0, drop_frames=0.3),
+    "25 mph, shadows, 70 % brightness": DriveOptions(25.0, brightness=0.7, shadow=0.6),
+}
+"""How each drive begins and what disturbs it; the speed at its start is the one that the service keeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A policy on a part of a recording.
+
+    Attributes:
+        title: What the table calls it.
+        rows: Range of the recording's rows.
+        weights: The policy's weights.
+    """
+
+    title: str
+    rows: str
+    weights: Path
+
+    @classmethod
+    def parse(cls, text: str) -> "Subject":
+        """Reads `TITLE=ROWS=WEIGHTS`."""
+        title, rows, weights = text.split("=", 2)
+        return cls(title, rows, Path(weights))
+
+
+def scores(recording: Path, subject: Subject) -> Iterator[dict[str, Any]]:
+    """Yields the results of a policy under each condition."""
+    network = load_network(subject.weights)
+    policy = PixelPolicy(network)
+    part = read_part(recording, subject.rows)
+    errors = asdict(open_loop(policy, part))
+    for condition, options in CONDITIONS.items():
+        settings = SessionSettings(SafetyLimits(), CruiseSettings(options.start_speed_mph * MPS_PER_MPH))
+        records = drive_all(stretches(part), options, by_policy(policy, settings, options, lambda *_: None))
+        results = report(records, options.to_json() | {"rows": subject.rows})
+        del results["versions"]
+        yield {
+            "title": subject.title,
+            "condition": condition,
+            "policy": network.manifest.name,
+            "sha256": sha256_of(subject.weights),
+            **results,
+            "open_loop": errors,
+        }
+
+
+def write_table(results: list[dict[str, Any]], path: Path) -> None:
+    """Writes closed-loop and open-loop results as Markdown."""
+    lines = [
+        "| Policy, rows | Condition | Autonomy | Interventions | Mean distance | p95 | Jerk | Human's |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {row['title']} | {row['condition']} | {row['autonomy']:.1%} | {row['interventions']} "
+        f"| {row['mean_distance_m']:.2f} m | {row['p95_distance_m']:.2f} m "
+        f"| {row['steering_jerk_rms']:.1f} /s² | {row['human_steering_jerk_rms']:.1f} /s² |"
+        for row in results
+    ]
+    lines += [
+        "",
+        "Against the recorded steering, frame by frame:",
+        "",
+        "| Policy, rows | Frames | MSE | MAE | R2 | MSE of the mean | MAE of the mean |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in {row["title"]: row for row in results}.values():
+        errors = row["open_loop"]
+        lines.append(
+            f"| {row['title']} | {errors['frames']} | {errors['mse']:.4f} | {errors['mae']:.3f} "
+            f"| {errors['r2']:.2f} | {errors['mean_mse']:.4f} | {errors['mean_mae']:.3f} |"
+        )
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    """Runs the drives and writes the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("recording", type=Path, help="folder with driving_log.csv and IMG")
+    parser.add_argument("subjects", nargs="+", type=Subject.parse, metavar="TITLE=ROWS=WEIGHTS")
+    parser.add_argument("--out", type=Path, default=Path("build"), help="folder for the results")
+    asked = parser.parse_args()
+    limit_threads(1)
+    results = []
+    for subject in asked.subjects:
+        for row in scores(asked.recording, subject):
+            print(f"{subject.title}, {row['condition']}: {row['autonomy']:.1%}", flush=True)  # noqa: T201
+            results.append(row)
+    asked.out.mkdir(parents=True, exist_ok=True)
+    (asked.out / "scores.json").write_text(
+        json.dumps({"results": results, "versions": versions()}, indent=2) + "\n", encoding="utf-8"
+    )
+    write_table(results, asked.out / "scores.md")
+
+
+if __name__ == "__main__":
+    main()
