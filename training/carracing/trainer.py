@@ -20,6 +20,7 @@ from training.carracing.chunks import Chunks
 from training.carracing.collect import Round, collect, load_round, round_weights
 from training.carracing.demonstration import Demonstration
 from training.carracing.recipe import PREPROCESSING, Recipe
+from training.optimizer import averaged_adamw
 from training.progress import Progress
 
 POLICY_NAME = "carracing-lan"
@@ -106,7 +107,8 @@ class Trainer:
         network.build()
         if number > 0:
             network.load_weights(round_weights(self.work, number - 1))
-        network.compile(optimizer=self._optimizer(epochs * recipe.batches), loss=command_loss)
+        optimizer = averaged_adamw(recipe.learning_rate, epochs * recipe.batches, momentum=0.995)
+        network.compile(optimizer=optimizer, loss=command_loss)
         batches = self._batches(training, number)
         backup = self.work / f"round-{number}.backup"
         with self.progress.task(f"Round {number}: training", epochs * recipe.batches) as advance:
@@ -126,17 +128,6 @@ class Trainer:
         trained.set_weights(network.get_weights())
         checkpoint.save(weights, trained, self._manifest(number))
         shutil.rmtree(backup, ignore_errors=True)
-
-    def _optimizer(self, steps: int) -> keras.optimizers.Optimizer:
-        warm_up = steps // 20
-        rate = keras.optimizers.schedules.CosineDecay(
-            self.recipe.learning_rate / 20,
-            steps - warm_up,
-            alpha=0.02,
-            warmup_target=self.recipe.learning_rate,
-            warmup_steps=warm_up,
-        )
-        return keras.optimizers.AdamW(rate, weight_decay=1e-4, clipnorm=1.0, use_ema=True, ema_momentum=0.995)
 
     def _batches(self, drives: list[Demonstration], number: int, count: int | None = None) -> Chunks:
         recipe = self.recipe

@@ -13,6 +13,7 @@ from models.checkpoint import Manifest
 from models.driver import LanDriver
 from models.errors import UserError
 from models.versions import versions
+from training.optimizer import averaged_adamw
 from training.progress import Progress
 from training.udacity.augment import Augmentation
 from training.udacity.collect import Collection, collect
@@ -100,20 +101,10 @@ class Trainer:
         keras.utils.set_random_seed(self.recipe.seed)
         network = LanDriver((PREPROCESSING.height, PREPROCESSING.width, 3), FILTERS, pedals=False)
         network.build()
-        network.compile(optimizer=self._optimizer(), loss="mean_squared_error")
-        return network
-
-    def _optimizer(self) -> keras.optimizers.Optimizer:
         steps = self.recipe.rounds * self.recipe.batches
-        warm_up = steps // 20
-        rate = keras.optimizers.schedules.CosineDecay(
-            self.recipe.learning_rate / 20,
-            steps - warm_up,
-            alpha=0.02,
-            warmup_target=self.recipe.learning_rate,
-            warmup_steps=warm_up,
-        )
-        return keras.optimizers.AdamW(rate, weight_decay=1e-4, clipnorm=1.0, use_ema=True, ema_momentum=0.99)
+        optimizer = averaged_adamw(self.recipe.learning_rate, steps, momentum=0.99)
+        network.compile(optimizer=optimizer, loss="mean_squared_error")
+        return network
 
     def _fit(self, network: LanDriver, source: ChunkSource, number: int) -> float:
         """Trains one round and returns its loss."""

@@ -1,0 +1,20 @@
+"""The optimizer of the driving networks."""
+
+import keras
+
+WARM_UP_SHARE = 0.05
+
+
+def averaged_adamw(learning_rate: float, steps: int, momentum: float) -> keras.optimizers.Optimizer:
+    """Returns AdamW with a warm-up, a cosine decay, and weights averaged over the batches.
+
+    Args:
+        learning_rate: Its peak.
+        steps: Batches of the whole training.
+        momentum: Share of the average that each batch keeps.
+    """
+    warm_up = int(steps * WARM_UP_SHARE)
+    rate = keras.optimizers.schedules.CosineDecay(
+        learning_rate / 20, steps - warm_up, alpha=0.02, warmup_target=learning_rate, warmup_steps=warm_up
+    )
+    return keras.optimizers.AdamW(rate, weight_decay=1e-4, clipnorm=1.0, use_ema=True, ema_momentum=momentum)
