@@ -20,7 +20,6 @@ NAMES = (
 )
 
 QUICK_SEQUENCES = 256
-QUICK_CONTENDERS = 3
 
 
 def load(name: str, data: Path | None) -> Experiment:
@@ -36,14 +35,12 @@ def load(name: str, data: Path | None) -> Experiment:
 
 
 def quick(experiment: Experiment) -> Experiment:
-    """Returns a trial of an experiment: its first table with few sequences, models and epochs."""
+    """Returns a trial: the first table with ours and its rivals, few sequences and epochs."""
     study = experiment.studies[0]
-    small = replace(
-        study,
-        fold=lambda seed: _shrink(study, seed),
-        # XLA takes longer to compile a network than a trial takes without it.
-        contenders=tuple(replace(c, jit=False) for c in study.contenders[:QUICK_CONTENDERS]),
-    )
+    ours, rivals = experiment.ours[0]
+    # XLA takes longer to compile a network than a trial takes without it.
+    contenders = tuple(replace(c, jit=False) for c in study.contenders if c.name in (ours, *rivals))
+    small = replace(study, fold=lambda seed: _shrink(study, seed), contenders=contenders)
     budget = Budget(epochs=2, batch_size=experiment.budget.batch_size, rates=experiment.budget.rates[:1])
     return replace(experiment, studies=(small,), budget=budget)
 

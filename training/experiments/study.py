@@ -106,7 +106,7 @@ class Experiment:
         about: What it asks and how, for the reader of its tables.
         studies: Its tables.
         budget: The effort for each model.
-        ours: The contender whose place the text comments on, and those it should beat.
+        ours: Contenders whose place the text comments on, each with those it should beat.
         after: Makes further pictures, given the runner: files `extra-*.png` and `extra-*.gif` in its folder.
     """
 
@@ -114,5 +114,5 @@ class Experiment:
     about: str
     studies: tuple[Study, ...]
     budget: Budget
-    ours: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    ours: tuple[tuple[str, tuple[str, ...]], ...]
     after: Callable[[Any], None] | None = None

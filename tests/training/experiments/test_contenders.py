@@ -21,7 +21,7 @@ def study(every_step):
     return Study(
         "data",
         "protocol",
-        fold=lambda seed: None,
+        fold=lambda _: None,
         contenders=FIELD,
         metrics=(),
         loss=keras.losses.MeanSquaredError(),

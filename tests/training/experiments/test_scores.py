@@ -34,7 +34,9 @@ def test_score_and_rmse_are_zero_only_without_error(values):
 def test_accuracy_counts_steps_by_weight():
     every = np.ones((1, 3), bool)
     weights = np.array([[1.0, 1.0, 0.0]])
-    data = Sequences(np.zeros((1, 3, 1)), np.zeros((1, 3)), np.array([[0, 1, 1]]), every, every, weights=weights)
+    data = Sequences(
+        np.zeros((1, 3, 1)), np.zeros((1, 3)), np.array([[0, 1, 1]]), every, every, weights=weights
+    )
     logits = np.array([[[2.0, 1.0], [2.0, 1.0], [2.0, 1.0]]])
     assert accuracy(data, logits) == 50
     whole = complete(np.zeros((2, 3, 1)), np.zeros((2, 3)), np.array([1, 0]))

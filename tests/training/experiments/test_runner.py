@@ -1,0 +1,139 @@
+import json
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+from rich.console import Console
+
+from models.errors import UserError
+from training.experiments.models.attention import LAN_ELAPSED, MEAN
+from training.experiments.publish import publish
+from training.experiments.report import rows, write_report
+from training.experiments.runner import TUNING_SEED, Cell, Runner
+from training.experiments.scores import Metric, rmse
+from training.experiments.sequences import complete, split
+from training.experiments.signals import dense_encoder
+from training.experiments.study import Budget, Contender, Experiment, Size, Study
+from training.progress import Progress
+
+OURS, RIVAL = (replace(contender, jit=False) for contender in (LAN_ELAPSED, MEAN))
+MISSING = Contender("not here", MEAN.mix, requires="a_package_that_nobody_has")
+METRICS = (Metric("RMSE", lambda data, predicted: rmse(predicted - data.targets)),)
+
+
+def fold(seed):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(80, 5, 2))
+    return split(complete(x, np.cumsum(rng.random((80, 5)), axis=1), x.sum(axis=(1, 2))[:, None]), rng)
+
+
+STUDY = Study(
+    "sums",
+    "random",
+    fold,
+    (OURS, RIVAL, MISSING),
+    METRICS,
+    keras.losses.MeanSquaredError(),
+    1,
+    dense_encoder,
+    Size(8, 2),
+)
+EXPERIMENT = Experiment(
+    "ablation", "About.", (STUDY,), Budget(2, 16, (1e-3, 1e-2), 1), ((OURS.name, (RIVAL.name,)),)
+)
+
+
+def runner(out, seeds=3, experiment=EXPERIMENT):
+    return Runner(out, experiment, seeds, Progress(Console(quiet=True)))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    out = tmp_path_factory.mktemp("sums")
+    runner(out).run()
+    return out
+
+
+def test_measures_every_cell_and_leaves_out_what_is_not_installed(finished):
+    results = list(runner(finished).results())
+    assert [(contender.name, len(cells)) for _, contender, cells in results] == [
+        (OURS.name, 3),
+        (RIVAL.name, 3),
+    ]
+    assert runner(finished).absent() == ["not here (package a_package_that_nobody_has)"]
+    for _, contender, cells in results:
+        assert (cells[0]["attention"] is not None) == (contender is OURS)
+        assert cells[0]["metrics"] != cells[1]["metrics"]
+
+
+def test_goes_on_where_it_was_killed_and_repeats_itself_exactly(finished):
+    cell = Cell(STUDY, OURS, 1).path(finished)
+    others = {path: path.stat().st_mtime_ns for path in finished.rglob("*.json") if path not in (cell,)}
+    before = json.loads(cell.read_text())
+    cell.unlink()
+    runner(finished).run()
+    after = json.loads(cell.read_text())
+    for made in (before, after):
+        made["training"].pop("epoch_s")
+    assert after == before
+    assert {path: path.stat().st_mtime_ns for path in others} == others
+
+
+def test_chooses_the_rate_that_did_best_in_trials_that_are_never_reported(finished):
+    folder = Cell(STUDY, RIVAL, 0).path(finished).parent
+    losses = {rate: json.loads((folder / f"rate-{rate:g}.json").read_text()) for rate in (1e-3, 1e-2)}
+    best = min(losses, key=lambda rate: losses[rate]["validation_loss"])
+    assert json.loads((folder / "seed-0.json").read_text())["learning_rate"] == best
+    assert TUNING_SEED not in range(100)
+
+
+def test_refuses_a_folder_that_another_budget_began(finished):
+    other = replace(EXPERIMENT, budget=replace(EXPERIMENT.budget, epochs=3))
+    with pytest.raises(UserError, match=r"budget\.json"):
+        runner(finished, experiment=other)
+
+
+def test_reports_means_and_deviations_of_the_cells(finished):
+    found = rows(runner(finished))
+    scores = [
+        json.loads(Cell(STUDY, OURS, seed).path(finished).read_text())["metrics"]["RMSE"] for seed in range(3)
+    ]
+    row = next(row for row in found if row["model"] == OURS.name)
+    assert (row["mean"], row["std"]) == (
+        pytest.approx(np.mean(scores)),
+        pytest.approx(np.std(scores, ddof=1)),
+    )
+    for path in write_report(runner(finished)):
+        assert path.stat().st_size > 100
+    text = (finished / "results.md").read_text()
+    assert f"{row['mean']:.4g} ± {row['std']:.2g}" in text
+    assert "Not installed, so left out: not here" in text
+
+
+def test_docs_take_in_finished_results_and_keep_those_of_others(finished, tmp_path):
+    other = {**rows(runner(finished))[0], "experiment": "imputation"}
+    (tmp_path / "experiments.json").write_text(json.dumps([other]))
+    with pytest.raises(UserError, match="3 seeds"):
+        publish(runner(finished, seeds=2), tmp_path)
+    for _ in range(2):
+        publish(runner(finished), tmp_path)
+    machine = json.loads((tmp_path / "experiments.json").read_text())
+    assert [row["experiment"] for row in machine] == ["imputation", "ablation", "ablation"]
+    expected = {"experiment", "dataset", "protocol", "model", "metric", "mean", "std", "seeds", "parameters"}
+    assert all(expected <= set(row) for row in machine)
+    text = (tmp_path / "experiments.md").read_text()
+    assert "## ablation" in text
+    assert "## imputation" in text
+    assert "](experiments/ablation.png)" in text
+    assert (tmp_path / "experiments" / "ablation.png").exists()
+
+
+def test_training_learns(tmp_path):
+    trained = replace(
+        EXPERIMENT, budget=Budget(40, 16, (1e-2,)), studies=(replace(STUDY, contenders=(RIVAL,)),)
+    )
+    fitted = runner(tmp_path, seeds=1, experiment=trained)
+    fitted.run()
+    [(_, _, [cell])] = fitted.results()
+    assert cell["training"]["loss"][-1] < 0.2 * cell["training"]["loss"][0]
