@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from sim_bridges.udacity.recording.balancing import BINS, EDGES, balanced_weights
 from sim_bridges.udacity.recording.reading import Recording
-from sim_bridges.udacity.recording.segments import runs, segments, suspicious
+from sim_bridges.udacity.recording.segments import segments
+from sim_bridges.udacity.recording.suspicious import runs
 from sim_bridges.udacity.replay.path import DrivenPath
 
 
@@ -95,7 +96,7 @@ def inspect(recording: Recording) -> Inspection:
         stretches=[_stretch(recording.take(indices)) for indices in cut],
         suspicious={
             kind: [(int(recording.rows[first]), int(recording.rows[stop - 1])) for first, stop in runs(mask)]
-            for kind, mask in suspicious(recording).items()
+            for kind, mask in recording.suspicious.items()
         },
         steering_edges=EDGES.tolist(),
         steering_share=_histogram(steering, np.full(len(steering), 1 / len(steering))),

@@ -17,6 +17,7 @@ from models.errors import UserError
 from sim_bridges.udacity.camera import BrokenFrameError, decode_frame
 from sim_bridges.udacity.dialect import MPS_PER_MPH
 from sim_bridges.udacity.recording.log_rows import HEADER, LogRow, is_header, names_known_columns, parse_row
+from sim_bridges.udacity.recording.suspicious import Columns, Mask, suspicious_rows
 
 CAMERAS = ("center", "left", "right")
 FRAME_SHAPE = (160, 320, 3)
@@ -48,7 +49,8 @@ class Recording:
         speed_mps: Speed in metres per second.
         images: For each camera the images' paths. A center image is always there; one of a side camera is
             None where it is missing or broken, since recordings of a drive by `serve` have none.
-        checksums: Checksum of each center image's file, by which frozen cameras are found.
+        suspicious: For each kind of row that is no driving which rows are of that kind, judged with what
+            came before and after in the whole recording.
         skipped: How many rows or side images were left out, by reason.
     """
 
@@ -60,7 +62,7 @@ class Recording:
     brake: Floats
     speed_mps: Floats
     images: Mapping[str, Images]
-    checksums: NDArray[np.int64]
+    suspicious: Mapping[str, Mask]
     skipped: Mapping[str, int]
 
     def __len__(self) -> int:
@@ -99,7 +101,7 @@ class Recording:
             brake=self.brake[chosen],
             speed_mps=self.speed_mps[chosen],
             images={name: tuple(paths[i] for i in chosen) for name, paths in self.images.items()},
-            checksums=self.checksums[chosen],
+            suspicious={kind: mask[chosen] for kind, mask in self.suspicious.items()},
         )
 
     def select(self, first_row: int | None = None, last_row: int | None = None) -> "Recording":
@@ -141,16 +143,23 @@ def read_recording(folder: Path, cameras: Sequence[str] = CAMERAS) -> Recording:
     if len(samples) < 2:
         raise UserError(_too_short(folder, len(samples), skipped))
     begin = samples[0].moment
+    columns = Columns(
+        time_s=np.array([(sample.moment - begin).total_seconds() for sample in samples]),
+        steering=_column(samples, lambda row: row.steering),
+        brake=_column(samples, lambda row: row.brake),
+        speed_mps=_column(samples, lambda row: row.speed_mph) * MPS_PER_MPH,
+        checksums=np.array([sample.checksum for sample in samples]),
+    )
     return Recording(
         folder=folder,
         rows=np.array([sample.number for sample in samples]),
-        time_s=np.array([(sample.moment - begin).total_seconds() for sample in samples]),
-        steering=_column(samples, lambda row: row.steering),
+        time_s=columns.time_s,
+        steering=columns.steering,
         throttle=_column(samples, lambda row: row.throttle),
-        brake=_column(samples, lambda row: row.brake),
-        speed_mps=_column(samples, lambda row: row.speed_mph) * MPS_PER_MPH,
+        brake=columns.brake,
+        speed_mps=columns.speed_mps,
         images={name: tuple(s.images[place] for s in samples) for place, name in enumerate(CAMERAS)},
-        checksums=np.array([sample.checksum for sample in samples]),
+        suspicious=suspicious_rows(columns),
         skipped=dict(skipped),
     )
 

@@ -52,14 +52,15 @@ class SimulatorClient:
     def drive(self) -> DriveRecord:
         """Drives to the end in real time: the car moves on while the server thinks.
 
+        It is held until the first command comes, as long as that takes.
+
         Raises:
             UserError: The server hangs up, or says nothing for ten seconds.
         """
         trip, pacing = self._trip, self._pacing
-        begin_s = self._heard_s = time.monotonic()
-        self._connection.send(_ENGINE_PING)
+        begin_s = self._wait_for_command()
         under_way: deque[Message] = deque()
-        frame_due_s = 0.0
+        frame_due_s = pacing.frame_s
         while not trip.over:
             now_s = time.monotonic() - begin_s
             while under_way and under_way[0].arrived_s - begin_s + pacing.latency_s <= now_s:
@@ -94,6 +95,17 @@ class SimulatorClient:
                     self._hear_next(trip, frame_s)
             trip.advance_to(max(frame_s + pacing.frame_s, trip.time_s))
         return trip.record()
+
+    def _wait_for_command(self) -> float:
+        """Sends the first telemetries until a command comes; returns when it came."""
+        self._connection.send(_ENGINE_PING)
+        while not self._trip.commanded:
+            if self._owed:
+                self._send()
+            if message := self._connection.receive(1.0):
+                self._hear(message)
+            self._check_silence()
+        return self._heard_s
 
     def _receive(self, under_way: deque[Message], begin_s: float, frame_due_s: float) -> None:
         """Waits until there is something to do, and takes all that has come."""

@@ -77,6 +77,11 @@ class Trip:
         return self.world.time_s
 
     @property
+    def commanded(self) -> bool:
+        """Whether any command has come yet."""
+        return bool(self._latencies_s)
+
+    @property
     def over(self) -> bool:
         """Whether the end is reached, or the car has stood still for ten seconds."""
         return self.world.done or self.time_s - self._moved_s > STANDING_MAX_S

@@ -10,15 +10,16 @@ from hypothesis.extra.numpy import arrays
 
 from sim_bridges.udacity.recording import Recording, read_recording, segments
 from sim_bridges.udacity.recording.balancing import BINS, EDGES, balanced_weights
-from sim_bridges.udacity.recording.segments import (
+from sim_bridges.udacity.recording.suspicious import (
     DUPLICATE,
-    GAP_S,
     REVERSING,
     STANDING,
     STANDING_MPS,
+    STEP_MAX_S,
     U_TURN,
+    Columns,
     runs,
-    suspicious,
+    suspicious_rows,
 )
 from tests.sim_bridges.udacity.drawn_recording import real_recording
 
@@ -30,10 +31,13 @@ def recording_of(count: int = 60, **columns: object) -> Recording:
         "throttle": np.full(count, 0.5),
         "brake": np.zeros(count),
         "speed_mps": np.full(count, 10.0),
-        "checksums": np.arange(count),
-    } | columns
+    }
+    checksums = columns.pop("checksums", np.arange(count))
+    values |= columns
+    looked_at = {name: values[name] for name in ("time_s", "steering", "brake", "speed_mps")}
+    suspicious = suspicious_rows(Columns(checksums=checksums, **looked_at))
     images = dict.fromkeys(("center", "left", "right"), (Path("image.jpg"),) * count)
-    return Recording(Path(), np.arange(count), images=images, skipped={}, **values)
+    return Recording(Path(), np.arange(count), images=images, suspicious=suspicious, skipped={}, **values)
 
 
 def rows_of(recording: Recording) -> list[tuple[int, int]]:
@@ -50,7 +54,7 @@ def test_no_rows_are_no_stretch():
 
 def test_a_gap_in_time_cuts():
     time_s = np.arange(60) * 0.07
-    time_s[20:] += GAP_S
+    time_s[20:] += STEP_MAX_S
     assert rows_of(recording_of(time_s=time_s)) == [(0, 19), (20, 59)]
     time_s[40:] -= 5
     assert rows_of(recording_of(time_s=time_s)) == [(0, 19), (20, 39), (40, 59)]
@@ -60,7 +64,7 @@ def test_a_standstill_cuts_and_is_left_out():
     speed = np.full(60, 10.0)
     speed[25:30] = 0.1
     recording = recording_of(speed_mps=speed)
-    assert np.flatnonzero(suspicious(recording)[STANDING]).tolist() == [25, 26, 27, 28, 29]
+    assert np.flatnonzero(recording.suspicious[STANDING]).tolist() == [25, 26, 27, 28, 29]
     assert rows_of(recording) == [(0, 24), (30, 59)]
 
 
@@ -70,7 +74,7 @@ def test_moving_off_with_the_brake_is_reversing():
     brake = np.zeros(60)
     brake[15:40] = 1.0
     recording = recording_of(speed_mps=speed, brake=brake)
-    assert np.flatnonzero(suspicious(recording)[REVERSING]).tolist() == list(range(22, 40))
+    assert np.flatnonzero(recording.suspicious[REVERSING]).tolist() == list(range(22, 40))
     assert rows_of(recording) == [(0, 19), (42, 59)]
 
 
@@ -79,7 +83,7 @@ def test_a_slow_turn_at_full_lock_is_a_u_turn_and_a_fast_curve_is_not():
     steering[20:22], steering[22:45], steering[45:47] = 0.3, 1.0, 0.3
     slow = recording_of(steering=steering, speed_mps=np.full(60, 5.0))
     assert rows_of(slow) == [(0, 19), (47, 59)]
-    assert suspicious(slow)[U_TURN].sum() == 27
+    assert slow.suspicious[U_TURN].sum() == 27
     assert rows_of(recording_of(steering=steering, speed_mps=np.full(60, 12.0))) == [(0, 59)]
     steering[22:45] = 0.4
     assert rows_of(recording_of(steering=steering, speed_mps=np.full(60, 5.0))) == [(0, 59)]
@@ -90,7 +94,7 @@ def test_duplicates_are_left_out_without_a_cut():
     checksums[30] = checksums[29]
     time_s[40] = time_s[39]
     recording = recording_of(checksums=checksums, time_s=time_s)
-    assert np.flatnonzero(suspicious(recording)[DUPLICATE]).tolist() == [30, 40]
+    assert np.flatnonzero(recording.suspicious[DUPLICATE]).tolist() == [30, 40]
     (stretch,) = segments(recording)
     assert stretch.tolist() == [i for i in range(60) if i not in (30, 40)]
 
@@ -117,7 +121,7 @@ def test_stretches_are_moving_ordered_and_disjoint(speed, steering, steps, check
         assert (part.speed_mps >= STANDING_MPS).all()
         step_s = np.diff(part.time_s)
         assert (step_s > 0).all()
-        assert (step_s <= GAP_S).all()
+        assert (step_s <= STEP_MAX_S).all()
 
 
 @given(arrays(bool, st.integers(0, 30)))
@@ -156,7 +160,13 @@ def test_the_real_recording_is_driven_one_way_and_then_the_other():
     assert 2060 <= forward[-1] < 2085
     assert 2160 < backward[0] < 2180
     assert backward[-1] == 3599
-    assert suspicious(recording)[DUPLICATE].sum() == 0
+    assert recording.suspicious[DUPLICATE].sum() == 0
+
+
+def test_the_end_of_a_u_turn_is_none_of_the_driving_also_where_its_beginning_is_not_selected():
+    part = read_recording(real_recording(), cameras=()).select(2163, 2700)
+    (stretch,) = segments(part)
+    assert part.rows[stretch[0]] == 2170
 
 
 def test_stretches_of_a_part_are_indices_of_that_part():

@@ -5,6 +5,7 @@ import contextlib
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -23,6 +24,7 @@ from tests.sim_bridges.udacity.replay.lane_policy import LanePolicy
 from tests.sim_bridges.udacity.running_server import serving
 
 SPEED_MPS = 9.0
+BUSY_S = 0.15
 OPTIONS = DriveOptions(start_speed_mph=SPEED_MPS / 0.44704, start_offset_m=0.8)
 
 
@@ -38,6 +40,8 @@ def test_the_real_service_drives_as_on_simulated_time(drawn):
         settings = running.server.service.settings
     direct = drive_directly(World(drawn, OPTIONS.world), LanePolicy(), settings)
     assert real.finished
+    if np.diff(real.command_s).max() > BUSY_S:
+        pytest.skip("the machine was too busy to drive in real time")
     assert real.interventions == direct.interventions == []
     assert folded <= 2
     assert real.elapsed_s == pytest.approx(direct.elapsed_s, rel=0.05)
@@ -45,6 +49,23 @@ def test_the_real_service_drives_as_on_simulated_time(drawn):
     offsets = [np.interp(along_m, record.distance_m, record.offset_m) for record in (real, direct)]
     assert np.abs(offsets[0] - offsets[1]).max() < 0.4
     assert score([real]).latency_p50_ms > 0
+
+
+def test_the_car_is_held_until_the_first_command(drawn):
+    waits_s = iter([0.4])
+
+    def answer(_):
+        time.sleep(next(waits_s, 0.0))
+        return [steer()]
+
+    with (
+        foreign(answer) as server,
+        simulator(server, World(drawn.take(slice(0, 20)), OPTIONS.world)) as client,
+    ):
+        record = client.drive()
+    assert record.command_s[1] == 0.0
+    assert record.latency_s[0] > 0.35
+    assert record.finished
 
 
 def test_left_out_frames_and_delays_reach_the_real_service(drawn):

@@ -1,0 +1,89 @@
+"""Finds the rows of a recording in which the car is not driven along a road."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim_bridges.udacity.vehicle import path_curvature
+
+STANDING = "standing"
+REVERSING = "reversing"
+U_TURN = "U-turn"
+DUPLICATE = "duplicate"
+
+STANDING_MPS = 0.5
+STEP_MAX_S = 0.6
+
+_TIGHT_STEERING = 0.6
+_TIGHT_SPEED_MPS = 8.0
+_TIGHT_TURN_RAD = float(np.radians(45))
+_STRAIGHT_STEERING = 0.1
+
+Mask = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What is looked at, each of shape `(N,)`.
+
+    Attributes:
+        time_s: Moments of the frames in seconds.
+        steering: -1 to 1.
+        brake: 0 to 1.
+        speed_mps: Speed in metres per second.
+        checksums: Checksums of the center images' files.
+    """
+
+    time_s: Floats
+    steering: Floats
+    brake: Floats
+    speed_mps: Floats
+    checksums: NDArray[np.int64]
+
+
+def suspicious_rows(columns: Columns) -> dict[str, Mask]:
+    """Returns for each kind of row that is no driving which rows are of that kind, shape `(N,)`.
+
+    - standing: slower than 0.5 m/s.
+    - reversing: after a standstill the car moved off with the brake, which is the simulator's reverse gear.
+    - U-turn: steered hard and slowly through 45 degrees or more, until the wheels are straight again.
+    - duplicate: the time of the row before, or the same image although the car moved.
+    """
+    standing = columns.speed_mps < STANDING_MPS
+    return {
+        STANDING: standing,
+        REVERSING: _reversing(columns, standing),
+        U_TURN: _u_turns(columns),
+        DUPLICATE: _duplicates(columns, standing),
+    }
+
+
+def runs(mask: Mask) -> list[tuple[int, int]]:
+    """Returns first and stop of each run of true values."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(int), [0]])))
+    return [(int(first), int(stop)) for first, stop in edges.reshape(-1, 2)]
+
+
+def _reversing(columns: Columns, standing: Mask) -> Mask:
+    found = np.zeros(len(standing), bool)
+    for first, stop in runs(~standing):
+        found[first:stop] = first > 0 and columns.brake[first] > 0
+    return found
+
+
+def _u_turns(columns: Columns) -> Mask:
+    tight = (np.abs(columns.steering) >= _TIGHT_STEERING) & (columns.speed_mps < _TIGHT_SPEED_MPS)
+    step_s = np.clip(np.diff(columns.time_s, append=columns.time_s[-1]), 0.0, STEP_MAX_S)
+    turned = np.where(tight, np.abs(path_curvature(columns.steering)) * columns.speed_mps * step_s, 0.0)
+    found = np.zeros(len(tight), bool)
+    for first, stop in runs(np.abs(columns.steering) >= _STRAIGHT_STEERING):
+        found[first:stop] = turned[first:stop].sum() >= _TIGHT_TURN_RAD
+    return found
+
+
+def _duplicates(columns: Columns, standing: Mask) -> Mask:
+    same_time = np.diff(columns.time_s) == 0
+    same_image = (np.diff(columns.checksums) == 0) & ~standing[1:]
+    return np.concatenate([[False], same_time | same_image])
