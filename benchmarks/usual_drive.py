@@ -1,9 +1,9 @@
 """The usual way to drive the simulator, to compare with: `python -m benchmarks.usual_drive`.
 
 What the public `drive.py` scripts do, on today's libraries: python-socketio on eventlet, Pillow,
-`model.predict` on a network of the published architecture. Two things are mended, without which nothing
-would be measured: the simulator's missing CONNECT is supplied, and nothing is sent on connect, which would
-add another telemetry chain.
+`model.predict` on a network of the published architecture, whose layer is evaluated as published. Two things
+are mended, without which nothing would be measured: the simulator's missing CONNECT is supplied, and nothing
+is sent on connect, which would add another telemetry chain.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import socketio
 from flask import Flask
 from PIL import Image
 
-from models.lan import LAN
+from benchmarks.pairwise import PairwiseLAN
 
 
 def network() -> keras.Model:
@@ -30,7 +30,8 @@ def network() -> keras.Model:
     for filters, kernel, stride in ((24, 5, 2), (36, 5, 2), (48, 5, 2), (64, 3, 1), (64, 3, 1)):
         x = keras.layers.Conv2D(filters, kernel, strides=stride, activation="elu")(x)
     x = keras.layers.Reshape((64, 18))(x)
-    x = LAN(100, 20, activation="elu")(x)
+    attended, _ = PairwiseLAN(100, 20)(x)
+    x = keras.layers.Activation("elu")(attended[:, -1])
     return keras.Model(frames, keras.layers.Dense(1)(x))
 
 
