@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -13,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 STARTER_VARIABLE = "DOCKER_ENGINE_START"
 NEIGHBOUR = ROOT.parent / "shared" / "tools" / "docker-engine" / "start.sh"
-START_TIMEOUT_S = 480
+START_TIMEOUT_S = 600
 STOP_TIMEOUT_S = 30
 
 
@@ -96,12 +97,23 @@ def _answers(environment: Mapping[str, str]) -> bool:
 
 def _start(starter: Path, state: Path) -> dict[str, str]:
     """Starts an engine and returns the variables by which it is found."""
-    result = subprocess.run(  # noqa: S603
-        [starter, state], capture_output=True, text=True, timeout=START_TIMEOUT_S, check=False
-    )
-    if result.returncode:
-        said = (result.stderr.strip() or result.stdout.strip() or "nothing").splitlines()[-1]
-        raise NoEngineError(f"{starter} failed and said: {said}")
+    log = state / "start.log"
+    with log.open("w+") as output:
+        # In a session of its own, what it began can be ended with it.
+        process = subprocess.Popen(  # noqa: S603
+            [starter, state], stdout=output, stderr=output, start_new_session=True
+        )
+        try:
+            failed = process.wait(START_TIMEOUT_S) != 0
+        except subprocess.TimeoutExpired:
+            raise NoEngineError(f"{starter} started none in {START_TIMEOUT_S} s") from None
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)
+                process.wait()
+    said = log.read_text().strip() or "nothing"
+    if failed:
+        raise NoEngineError(f"{starter} failed and said: {said.splitlines()[-1]}")
     exports = (state / "env").read_text().removeprefix("export ").split()
     return dict(pair.split("=", 1) for pair in exports)
 
