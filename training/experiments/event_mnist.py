@@ -9,9 +9,9 @@ from keras import ops
 
 from training.experiments.data_folder import data_file
 from training.experiments.models.attention import FAIR_PAIRS
-from training.experiments.models.field import FIELD
+from training.experiments.models.field import BRISK, FIELD
 from training.experiments.scores import ACCURACY
-from training.experiments.sequences import Fold, Sequences
+from training.experiments.sequences import Fold, Sequences, complete
 from training.experiments.signals import Signal
 from training.experiments.study import Budget, Experiment, Size, Study
 
@@ -20,8 +20,9 @@ MNIST, binarised at 128, is read row by row as events: the value of a run of equ
 over 256, at most 256 of them, as in the paper. Other than in the paper's code, the pixel where a run
 begins is its time stamp, and padding is masked instead of attended. Two strided convolutions over the
 events stand before every model, as in the paper. The test images are MNIST's own; 5,000 of the training
-images, drawn by the seed, choose the learning rate and the weights. Published figures on this task: CfC
-98.09 %, NAC 96.64 %, mTAN 96.3 %."""
+images, drawn by the seed, choose the learning rate and the weights. LTC and the layers of keras-nac take
+many times as long as all others, so they take part where everyone trains on 6,000 images. Published
+figures on this task: CfC 98.09 %, NAC 96.64 %, mTAN 96.3 %."""
 
 EVENTS = 256
 THRESHOLD = 128
@@ -53,7 +54,7 @@ def events(images: np.ndarray, digits: np.ndarray) -> Sequences:
         features[index, place] = np.stack([row[begins], durations / 256], axis=-1)
         times[index, place] = begins
         valid[index, place] = True
-    return Sequences(features, times, digits.astype(np.int32), valid, valid)
+    return complete(features, times, digits.astype(np.int32), valid=valid)
 
 
 def convolve(signal: Signal, size: Size) -> Signal:
@@ -72,29 +73,27 @@ def _load(data: Path | None) -> tuple[Sequences, Sequences]:
     return train, test
 
 
-def _fold(data: Path | None, seed: int) -> Fold:
+def _fold(data: Path | None, images: int, seed: int) -> Fold:
     train, test = _load(data)
     order = np.random.default_rng(seed).permutation(len(train))
-    return Fold(train.take(order[VALIDATION:]), train.take(order[:VALIDATION]), test)
+    return Fold(train.take(order[VALIDATION:][:images]), train.take(order[:VALIDATION]), test)
 
 
 def experiment(data: Path | None) -> Experiment:
     """Returns the experiment; `data` is the folder with the data."""
-    study = Study(
-        dataset="event-based MNIST",
-        protocol="MNIST's own split",
-        fold=partial(_fold, data),
-        contenders=FIELD,
-        metrics=(ACCURACY,),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        outputs=10,
-        encode=convolve,
-        size=Size(units=64, heads=4, time_scale=ROW),
+    studies = tuple(
+        Study(
+            dataset="event-based MNIST",
+            protocol=f"{images:,} training images",
+            fold=partial(_fold, data, images),
+            contenders=contenders,
+            metrics=(ACCURACY,),
+            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            outputs=10,
+            encode=convolve,
+            size=Size(units=64, heads=4, time_scale=ROW),
+        )
+        for images, contenders in ((55_000, BRISK), (6_000, FIELD))
     )
-    return Experiment(
-        "event-mnist",
-        ABOUT,
-        (study,),
-        Budget(epochs=12, batch_size=64, rates=(1e-3, 3e-3), tuning_epochs=2),
-        FAIR_PAIRS,
-    )
+    budget = Budget(epochs=12, batch_size=64, rates=(1e-3, 3e-3), tuning_epochs=2)
+    return Experiment("event-mnist", ABOUT, studies, budget, FAIR_PAIRS)

@@ -9,7 +9,7 @@ import numpy as np
 from training.experiments.models.attention import ATTENTION, FAIR_PAIRS
 from training.experiments.models.field import FIELD
 from training.experiments.scores import Metric, rmse
-from training.experiments.sequences import Fold, Sequences, split
+from training.experiments.sequences import Fold, Sequences, complete, split
 from training.experiments.signals import dense_encoder
 from training.experiments.study import Budget, Experiment, Size, Study
 
@@ -46,9 +46,8 @@ def sines(rng: np.random.Generator, count: int, missing: float, gaps_as_zeros: b
     ranks = np.argsort(np.argsort(rng.random((count, STEPS)), axis=1), axis=1)
     gaps = ranks < max(1, round(missing * STEPS))
     features = np.stack([np.where(gaps, 0, values), ~gaps], axis=-1)
-    every = np.ones_like(gaps)
-    observed = every if gaps_as_zeros else ~gaps
-    return Sequences(features, times, values[..., None], every, observed, weights=gaps.astype(np.float32))
+    observed = None if gaps_as_zeros else ~gaps
+    return complete(features, times, values[..., None], observed=observed, weights=gaps.astype(np.float32))
 
 
 def _fold(missing: float, gaps_as_zeros: bool, seed: int) -> Fold:

@@ -31,8 +31,7 @@ def rmse(errors: np.ndarray) -> float:
 def accuracy(sequences: Sequences, logits: np.ndarray) -> float:
     """Returns the share of right classes in percent, over the steps that count."""
     right = np.argmax(logits, axis=-1) == sequences.targets
-    counts = np.ones(right.shape) if sequences.weights is None else sequences.weights
-    return float(100 * np.average(right, weights=counts))
+    return float(100 * np.average(right, weights=sequences.weights))
 
 
 def asymmetric(errors: np.ndarray, batch: int = 64) -> float:

@@ -1,6 +1,6 @@
 """The data of an experiment: batches of irregular sequences, split into folds."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ class Sequences:
         targets: What is to be predicted, `(N, ...)`, or `(N, T, ...)` for a prediction at each step.
         valid: Which steps are no padding, `(N, T)`.
         observed: Which steps hold a measurement, `(N, T)`; the others are asked for, not known.
-        weights: Weights of the targets in the loss, `(N,)` or `(N, T)`; None for 1.
+        weights: Weights of the targets in the loss, `(N,)` or `(N, T)`.
         reference: What a metric needs besides the targets, `(N, ...)`.
     """
 
@@ -26,16 +26,15 @@ class Sequences:
     targets: np.ndarray
     valid: np.ndarray
     observed: np.ndarray
-    weights: np.ndarray | None = None
-    reference: np.ndarray | None = None
+    weights: np.ndarray
+    reference: np.ndarray
 
     def __len__(self) -> int:
         return len(self.features)
 
     def take(self, indices: np.ndarray) -> "Sequences":
         """Returns the chosen sequences."""
-        fields = {name: getattr(self, name) for name in self.__slots__}
-        return replace(self, **{name: x[indices] for name, x in fields.items() if x is not None})
+        return Sequences(*(getattr(self, field.name)[indices] for field in fields(self)))
 
     def inputs(self) -> dict[str, np.ndarray]:
         """Returns what a network reads, by the names of its inputs."""
@@ -56,11 +55,30 @@ class Fold(NamedTuple):
 
 
 def complete(
-    features: np.ndarray, times: np.ndarray, targets: np.ndarray, reference: np.ndarray | None = None
+    features: np.ndarray,
+    times: np.ndarray,
+    targets: np.ndarray,
+    *,
+    valid: np.ndarray | None = None,
+    observed: np.ndarray | None = None,
+    weights: np.ndarray | None = None,
+    reference: np.ndarray | None = None,
 ) -> Sequences:
-    """Returns sequences without padding or gaps."""
-    every = np.ones(times.shape, dtype=bool)
-    return Sequences(features, times, targets, every, every, reference=reference)
+    """Returns sequences which are complete in what is not given: no padding, no gaps, all targets alike.
+
+    Integer targets are classes; others have an axis for the features of a prediction.
+    """
+    valid = np.ones(times.shape, dtype=bool) if valid is None else valid
+    weighted = targets.shape if np.issubdtype(targets.dtype, np.integer) else targets.shape[:-1]
+    return Sequences(
+        features,
+        times,
+        targets,
+        valid,
+        valid if observed is None else observed,
+        np.ones(weighted) if weights is None else weights,
+        np.zeros((len(features), 0)) if reference is None else reference,
+    )
 
 
 def split(sequences: Sequences, rng: np.random.Generator, shares: tuple[float, float] = (0.15, 0.2)) -> Fold:
@@ -75,6 +93,7 @@ def split(sequences: Sequences, rng: np.random.Generator, shares: tuple[float, f
 
 
 def join(parts: list[Sequences]) -> Sequences:
-    """Returns the sequences of all parts, which have the same fields."""
-    fields = {name: [getattr(part, name) for part in parts] for name in Sequences.__slots__}
-    return Sequences(**{name: np.concatenate(x) for name, x in fields.items() if x[0] is not None})
+    """Returns the sequences of all parts, one after the other."""
+    return Sequences(
+        *(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Sequences))
+    )

@@ -162,8 +162,4 @@ class Trainee:
 def _arrays(data: Sequences) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
     """Returns inputs, targets and weights as a network takes them."""
     kind = np.int32 if np.issubdtype(data.targets.dtype, np.integer) else np.float32
-    targets = data.targets.astype(kind)
-    if data.weights is not None:
-        return data.inputs(), targets, data.weights.astype(np.float32)
-    weighted = targets.shape if kind is np.int32 else targets.shape[:-1]
-    return data.inputs(), targets, np.ones(weighted, np.float32)
+    return data.inputs(), data.targets.astype(kind), data.weights.astype(np.float32)

@@ -83,8 +83,8 @@ def irregular_sequences(rng: np.random.Generator, count: int) -> Sequences:
 
 def _sine_fold(seed: int) -> Fold:
     rng = np.random.default_rng(seed)
-    drawn = [sine_sequences(rng.uniform(-REACH, REACH, count)) for count in (POINTS, 256)]
-    return Fold(*drawn, sine_sequences(np.linspace(-REACH, REACH, 1001)))
+    train, validation = (sine_sequences(rng.uniform(-REACH, REACH, count)) for count in (POINTS, 256))
+    return Fold(train, validation, sine_sequences(np.linspace(-REACH, REACH, 1001)))
 
 
 def _fold(draw: Any, seed: int) -> Fold:

@@ -10,7 +10,7 @@ from training.experiments.models.field import FIELD
 from training.experiments.models.published import PACKAGE
 from training.experiments.models.scaled_lan import ScaledLAN
 from training.experiments.network import build
-from training.experiments.sequences import Sequences
+from training.experiments.sequences import complete
 from training.experiments.signals import dense_encoder
 from training.experiments.study import Size, Study
 
@@ -43,7 +43,7 @@ def padded_sequences(padding_features=0.0, padding_times=0.0):
     observed[:, 3] = False
     features[:, :2] += padding_features
     times[:, :2] += padding_times
-    return Sequences(features, times, np.zeros((3, 2)), valid, observed)
+    return complete(features, times, np.zeros((3, 2)), valid=valid, observed=observed)
 
 
 def needs_package(contender):

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.experiments.scores import accuracy, asymmetric, rmse
-from training.experiments.sequences import Sequences, complete
+from training.experiments.sequences import complete
 
 errors = st.lists(st.floats(-50, 50), min_size=1, max_size=30).map(np.array)
 
@@ -32,10 +32,8 @@ def test_score_and_rmse_are_zero_only_without_error(values):
 
 
 def test_accuracy_counts_steps_by_weight():
-    every = np.ones((1, 3), bool)
-    weights = np.array([[1.0, 1.0, 0.0]])
-    data = Sequences(
-        np.zeros((1, 3, 1)), np.zeros((1, 3)), np.array([[0, 1, 1]]), every, every, weights=weights
+    data = complete(
+        np.zeros((1, 3, 1)), np.zeros((1, 3)), np.array([[0, 1, 1]]), weights=np.array([[1.0, 1.0, 0.0]])
     )
     logits = np.array([[[2.0, 1.0], [2.0, 1.0], [2.0, 1.0]]])
     assert accuracy(data, logits) == 50

@@ -19,10 +19,10 @@ def test_a_split_uses_each_sequence_once_and_is_that_of_its_seed(count, seed):
     np.testing.assert_array_equal(fold.test.targets, again.test.targets)
 
 
-def test_joining_keeps_order_and_absent_fields():
+def test_joining_keeps_the_order():
     joined = join([numbered(2), numbered(3)])
     np.testing.assert_array_equal(joined.targets, [0, 1, 0, 1, 2])
-    assert joined.weights is None
+    assert joined.valid.shape == (5, 2)
 
 
 def test_gaps_ignore_padding_and_time_runs_on_backwards():

@@ -7,4 +7,5 @@ from training.experiments.models.mtan import MTAN
 from training.experiments.models.published import NAC, NAC_LAN
 from training.experiments.models.recurrent import GRU, LSTM, SIMPLE_RNN
 
-FIELD = (*ATTENTION, SIMPLE_RNN, LSTM, GRU, GRU_D, MTAN, CFC, LTC, NAC_LAN, NAC)
+BRISK = (*ATTENTION, SIMPLE_RNN, LSTM, GRU, GRU_D, MTAN, CFC)
+FIELD = (*BRISK, LTC, NAC_LAN, NAC)
