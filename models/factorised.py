@@ -26,8 +26,12 @@ LARGEST_SHARE = 80.0
 then says that the gate is closed."""
 
 
+MANY_PAIRS = 64 * 64
+"""Below this number of pairs the additional operations cost more than the exponentials."""
+
+
 class Shares(NamedTuple):
-    """What queries, or keys, contribute to the pre-activations of the three gates, each `(..., T)`."""
+    """What queries (columns `(..., T, 1)`) or keys (rows `(..., 1, S)`) contribute to the pre-activations."""
 
     phi: Tensor
     tau: Tensor
@@ -38,8 +42,8 @@ def attend(queries: Shares, keys: Shares, tau_epsilon: float, mask: Tensor | Non
     """Return the mean of the values, weighted by the softmax of the published exact logits.
 
     Args:
-        queries: The queries' shares, each `(..., T)`.
-        keys: The keys' shares, each `(..., S)`.
+        queries: The queries' shares, each `(..., T, 1)`.
+        keys: The keys' shares, each `(..., 1, S)`.
         tau_epsilon: A floor for tau.
         mask: Which keys a query may attend, broadcastable to `(..., T, S)`; None for all.
         values: `(..., S, D)`.
@@ -59,8 +63,8 @@ def logits(queries: Shares, keys: Shares, tau_epsilon: float) -> Tensor:
     """Return the published exact logits of all pairs, with their gradient.
 
     Args:
-        queries: The queries' shares, each `(..., T)`.
-        keys: The keys' shares, each `(..., S)`.
+        queries: The queries' shares, each `(..., T, 1)`.
+        keys: The keys' shares, each `(..., 1, S)`.
         tau_epsilon: A floor for tau.
 
     Returns:
@@ -71,7 +75,9 @@ def logits(queries: Shares, keys: Shares, tau_epsilon: float) -> Tensor:
         def gradient(*arguments: Tensor, upstream: Tensor | None = None) -> tuple[Tensor, ...]:
             upstream = arguments[0] if upstream is None else upstream
             of_pairs = _gradients(Shares(*shares[:3]), Shares(*shares[3:]), tau_epsilon, upstream)
-            return (*(ops.sum(x, axis=-1) for x in of_pairs), *(ops.sum(x, axis=-2) for x in of_pairs))
+            columns = [ops.sum(x, axis=-1, keepdims=True) for x in of_pairs]
+            rows = [ops.sum(x, axis=-2, keepdims=True) for x in of_pairs]
+            return (*columns, *rows)
 
         return _solve(Shares(*shares[:3]), Shares(*shares[3:]), tau_epsilon), gradient
 
@@ -81,8 +87,8 @@ def logits(queries: Shares, keys: Shares, tau_epsilon: float) -> Tensor:
 
 
 def _solve(queries: Shares, keys: Shares, tau_epsilon: float) -> Tensor:
-    half_a = 0.5 + _products(0.5 * _exp(-queries.phi), _exp(-keys.phi))
-    twice_b = 2.0 + _products(2.0 * _exp(-queries.horizon), _exp(-keys.horizon))
+    half_a = 0.5 + (0.5 * _exp(-queries.phi)) * _exp(-keys.phi)
+    twice_b = 2.0 + (2.0 * _exp(-queries.horizon)) * _exp(-keys.horizon)
     tau = _tau(queries.tau, keys.tau, tau_epsilon)
     t = ops.tanh(tau / twice_b)
     return t / (half_a * tau * (1.0 + t))
@@ -105,18 +111,14 @@ def _gradients(queries: Shares, keys: Shares, tau_epsilon: float, upstream: Tens
 
 
 def _sigmoid(query: Tensor, key: Tensor) -> Tensor:
-    return 1.0 / (1.0 + _products(_exp(-query), _exp(-key)))
+    return 1.0 / (1.0 + _exp(-query) * _exp(-key))
 
 
 def _tau(query: Tensor, key: Tensor, tau_epsilon: float) -> Tensor:
     """Return ``softplus(x) + tau_epsilon = max(x, 0) + log(1 + e^-|x|) + tau_epsilon``."""
-    decay = ops.minimum(_products(_exp(query), _exp(key)), _products(_exp(-query), _exp(-key)))
-    return ops.maximum(query[..., :, None] + key[..., None, :], 0.0) + ops.log(1.0 + decay) + tau_epsilon
+    decay = ops.minimum(_exp(query) * _exp(key), _exp(-query) * _exp(-key))
+    return ops.maximum(query + key, 0.0) + ops.log(1.0 + decay) + tau_epsilon
 
 
 def _exp(share: Tensor) -> Tensor:
     return ops.exp(ops.clip(share, -LARGEST_SHARE, LARGEST_SHARE))
-
-
-def _products(query: Tensor, key: Tensor) -> Tensor:
-    return query[..., :, None] * key[..., None, :]

@@ -62,9 +62,9 @@ def query_terms(queries: Tensor, pair: Affine) -> Tensor:
         pair: A map of `2 D` inputs and `G` units.
 
     Returns:
-        `(..., G, T)`: the values of one unit lie side by side, as loops over pairs want them.
+        `(..., T, G)`.
     """
-    return ops.matmul(ops.transpose(pair.kernel[: queries.shape[-1]]), ops.swapaxes(queries, -1, -2))
+    return ops.matmul(queries, pair.kernel[: queries.shape[-1]])
 
 
 def key_terms(keys: Tensor, pair: Affine) -> Tensor:
@@ -75,18 +75,27 @@ def key_terms(keys: Tensor, pair: Affine) -> Tensor:
         pair: A map of `2 D` inputs and `G` units.
 
     Returns:
-        `(..., G, S)`.
+        `(..., G, S)`: the values of one unit lie side by side, as the inner loop over pairs wants them.
     """
     kernel = ops.transpose(pair.kernel[keys.shape[-1] :])
     return ops.matmul(kernel, ops.swapaxes(keys, -1, -2)) + pair.bias[:, None]
 
 
-def pair_sums(query_terms: Tensor, key_terms: Tensor) -> Tensor:
-    """Return one unit's values ``u_i + v_j`` for all pairs: `(..., T)` and `(..., S)` to `(..., T, S)`."""
-    return query_terms[..., :, None] + key_terms[..., None, :]
+def units(query_terms: Tensor, key_terms: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """Return for each unit a column and a row whose sum are its values ``u_i + v_j`` for all pairs.
+
+    Args:
+        query_terms: `(..., T, G)`.
+        key_terms: `(..., G, S)`.
+
+    Returns:
+        `G` times `(..., T, 1)` and `(..., 1, S)`.
+    """
+    count = query_terms.shape[-1]
+    columns, rows = ops.split(query_terms, count, axis=-1), ops.split(key_terms, count, axis=-2)
+    return list(zip(columns, rows, strict=True))
 
 
 def hidden_pair_sums(query_terms: Tensor, key_terms: Tensor) -> Tensor:
-    """Return all units' values for all pairs: `(..., G, T)` and `(..., G, S)` to `(..., T, S, G)`."""
-    query_terms, key_terms = ops.swapaxes(query_terms, -1, -2), ops.swapaxes(key_terms, -1, -2)
-    return query_terms[..., :, None, :] + key_terms[..., None, :, :]
+    """Return all units' values for all pairs: `(..., T, G)` and `(..., G, S)` to `(..., T, S, G)`."""
+    return query_terms[..., :, None, :] + ops.swapaxes(key_terms, -1, -2)[..., None, :, :]

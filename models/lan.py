@@ -45,14 +45,14 @@ class _Queries(NamedTuple):
     """All that belongs to T queries, so that any subset of them can be evaluated alone."""
 
     queries: Tensor  # (B, H, T, D)
-    terms: Tensor  # (B, H, G, T)
+    terms: Tensor  # (B, H, T, G)
     times: Tensor | None = None  # (B, T) in seconds
     positions: Tensor | None = None  # (T,), given where attention is causal
     allowed: Tensor | None = None  # (B, H, T, S)
 
 
 # The axis of the queries in each field.
-_QUERY_AXES = _Queries(queries=2, terms=3, times=1, positions=0, allowed=2)
+_QUERY_AXES = _Queries(queries=2, terms=2, times=1, positions=0, allowed=2)
 
 
 class _GateWeights(NamedTuple):
@@ -285,6 +285,8 @@ class LAN(keras.layers.Layer):
         training: bool | None = None,
     ) -> Any:
         """Attend, see the class."""
+        if self._is_single_key(inputs, mask, attention_mask, training):
+            return self._value_of_single_key(inputs)
         every_query = self.return_sequences or self.return_attention
         gate_weights = self._gate_weights()
         queries, memory = self._project(
@@ -427,17 +429,16 @@ class LAN(keras.layers.Layer):
         return queries, gates.query_terms(ops.cast(queries, self._gate_dtype), weights.pair)
 
     def _remember(
-        self, key: Tensor, value: Tensor, times: Tensor, valid: Tensor | None, weights: _GateWeights
+        self, key: Tensor, value: Tensor, times: Tensor | None, valid: Tensor | None, weights: _GateWeights
     ) -> streaming.KeyMemory:
         keys = self._split_heads(self.k_dense(key))
         terms = gates.key_terms(ops.cast(keys, self._gate_dtype), weights.pair)
         return streaming.KeyMemory(keys, self._split_heads(self.v_dense(value)), terms, times, valid)
 
-    def _times(self, t: Tensor | None, query: Tensor, key: Tensor) -> tuple[Tensor | None, Tensor]:
+    def _times(self, t: Tensor | None, query: Tensor, key: Tensor) -> tuple[Tensor | None, Tensor | None]:
         """Return the time stamps of the queries, if they matter, and those (or the factors) of the keys."""
         if not self._reads_elapsed_time:
-            t = ops.ones(()) if t is None else t
-            return None, ops.cast(horizons.per_key(t, key.shape[0], key.shape[1]), self._gate_dtype)
+            return None, None if t is None else horizons.per_key(t, key.shape[0], key.shape[1])
         if t is None:
             raise ValueError(
                 "horizon='elapsed' needs time stamps, (x, t) or (query, key, value, t). Received: no t"
@@ -473,38 +474,60 @@ class LAN(keras.layers.Layer):
             rate = ops.convert_to_tensor(1.0 / self.time_scale, dtype=self._gate_dtype)
         return _GateWeights(gates.stack(maps), outputs, rate)
 
-    def _gates(self, query_terms: Tensor, key_terms: Tensor, weights: _GateWeights) -> tuple[Tensor, Tensor]:
-        """Return phi and tau of every pair."""
+    def _affine_units(self, queries: _Queries, memory: streaming.KeyMemory) -> list[tuple[Tensor, Tensor]]:
+        """Return the shares of the units that are affine in the pair: phi, tau, time_a, time_b as present."""
+        hidden = self._hidden_units
+        if not hidden:
+            return gates.units(queries.terms, memory.terms)
+        if not self._reads_gated_time:
+            return []
+        return gates.units(queries.terms[..., hidden:], memory.terms[..., hidden:, :])
+
+    @property
+    def _hidden_units(self) -> int:
+        return 0 if self.gate_activation is None else self.phi_in.units + self.tau_in.units
+
+    def _gates(
+        self, queries: _Queries, memory: streaming.KeyMemory, weights: _GateWeights
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return phi, tau and horizon (None where the mode reads none) of every pair."""
+        sums = [query + key for query, key in self._affine_units(queries, memory)]
         if self.gate_activation is None:
-            phi = gates.pair_sums(query_terms[..., 0, :], key_terms[..., 0, :])
-            tau = gates.pair_sums(query_terms[..., 1, :], key_terms[..., 1, :])
+            phi, tau, *sums = sums
         else:
-            split, end = self.phi_in.units, self.phi_in.units + self.tau_in.units
+            split, end = self.phi_in.units, self._hidden_units
             hidden = self.gate_activation(
-                gates.hidden_pair_sums(query_terms[..., :end, :], key_terms[..., :end, :])
+                gates.hidden_pair_sums(queries.terms[..., :end], memory.terms[..., :end, :])
             )
             phi = gates.apply(hidden[..., :split], weights.outputs[0])[..., 0]
             tau = gates.apply(hidden[..., split:], weights.outputs[1])[..., 0]
-        return ops.sigmoid(phi), ops.softplus(tau) + self.tau_epsilon
+        return (
+            ops.sigmoid(phi),
+            ops.softplus(tau) + self.tau_epsilon,
+            self._horizon(queries, memory, weights, sums),
+        )
 
     def _horizon(
-        self, queries: _Queries, memory: streaming.KeyMemory, weights: _GateWeights
+        self, queries: _Queries, memory: streaming.KeyMemory, weights: _GateWeights, sums: list[Tensor]
     ) -> Tensor | None:
-        """Return the horizon of every pair in units of time, or None where the mode reads none."""
+        """Return the horizon of every pair in units of time, given the sums of time_a and time_b."""
         if self._reads_elapsed_time:
             return horizons.elapsed(queries.times, memory.times, self._gate_dtype) * weights.rate
         if self._reads_gated_time:
-            a = gates.pair_sums(queries.terms[..., -2, :], memory.terms[..., -2, :])
-            b = gates.pair_sums(queries.terms[..., -1, :], memory.terms[..., -1, :])
-            return ops.sigmoid(a * ops.cast(memory.times, self._gate_dtype)[:, None, None, :] + b)
+            a, b = sums
+            return ops.sigmoid(self._times_factor(a, memory) + b)
         return None
+
+    def _times_factor(self, x: Tensor, memory: streaming.KeyMemory) -> Tensor:
+        if memory.times is None:
+            return x
+        return x * ops.cast(memory.times, self._gate_dtype)[:, None, None, :]
 
     def _logits(
         self, queries: _Queries, memory: streaming.KeyMemory, weights: _GateWeights
     ) -> tuple[Tensor, Tensor, Tensor | None, Tensor]:
         """Return phi, tau, horizon and logits of every pair."""
-        phi, tau = self._gates(queries.terms, memory.terms, weights)
-        time = self._horizon(queries, memory, weights)
+        phi, tau, time = self._gates(queries, memory, weights)
         if self.mode == "steady":
             return phi, tau, time, solvers.steady(phi, tau)
         start = self._dot_products(queries, memory) if self.initial == "dot" else None
@@ -533,13 +556,12 @@ class LAN(keras.layers.Layer):
     ) -> tuple[Tensor, Tensor | None]:
         """Return the heads `(B, H, T, D)`, and the weights `(B, H, T, S)` unless nobody asks for them."""
         if self._factorises(queries, memory):
-            heads = factorised.attend(
-                self._shares(queries.terms, memory.times),
-                self._shares(memory.terms, memory.times),
-                self.tau_epsilon,
-                self._mask(queries, memory),
-                memory.values,
-            )
+            phi, tau, a, b = self._affine_units(queries, memory)
+            horizon = [self._times_factor(x, memory) + y for x, y in zip(a, b, strict=True)]
+            gate_shares = zip(phi, tau, horizon, strict=True)
+            queries_shares, keys_shares = (factorised.Shares(*shares) for shares in gate_shares)
+            mask = self._mask(queries, memory)
+            heads = factorised.attend(queries_shares, keys_shares, self.tau_epsilon, mask, memory.values)
             return ops.cast(heads, memory.values.dtype), None
         *_, logits = self._logits(queries, memory, gate_weights)
         weights = masking.masked_softmax(logits, self._mask(queries, memory))
@@ -547,15 +569,13 @@ class LAN(keras.layers.Layer):
         return ops.matmul(ops.cast(dropped, memory.values.dtype), memory.values), weights
 
     def _factorises(self, queries: _Queries, memory: streaming.KeyMemory) -> bool:
-        """Return whether logits come from exponentials of shares: only heads, and many pairs a share."""
+        """Return whether `factorised` applies, and many pairs share the exponentials that it spares."""
         published = self._reads_gated_time and self.initial == "zero" and self.gate_activation is None
-        time_is_shared = memory.times.shape[1] == 1
+        time_is_shared = memory.times is None or memory.times.shape[1] == 1
         heads_only = not (self.return_attention or self.dropout)
-        return published and time_is_shared and heads_only and queries.queries.shape[2] != 1
-
-    def _shares(self, terms: Tensor, time: Tensor) -> factorised.Shares:
-        phi, tau, a, b = (terms[..., unit, :] for unit in range(4))
-        return factorised.Shares(phi, tau, a * time[:, None, :] + b)
+        length, keys = queries.queries.shape[2], memory.keys.shape[2]
+        many = length != 1 and (None in (length, keys) or length * keys >= factorised.MANY_PAIRS)
+        return published and time_is_shared and heads_only and many
 
     def _attend_in_chunks(
         self, queries: _Queries, memory: streaming.KeyMemory, gate_weights: _GateWeights, size: int
@@ -597,6 +617,23 @@ class LAN(keras.layers.Layer):
         heads = ops.swapaxes(heads, 1, 2)
         batch, length, *_ = ops.shape(heads)
         return self.activation(self.out_dense(ops.reshape(heads, (batch, length, self.d_model))))
+
+    def _is_single_key(
+        self, inputs: Any, mask: Any, attention_mask: Tensor | None, training: bool | None
+    ) -> bool:
+        """Return whether one query attends one key, whose weight is 1 whatever the logit."""
+        inputs = call_inputs.as_list(inputs)
+        query, key, _, _ = call_inputs.unpack(inputs)
+        masked = attention_mask is not None or call_inputs.key_mask(inputs, mask) is not None
+        weights_matter = self.return_attention or (self.dropout and training)
+        return query.shape[1] == key.shape[1] == 1 and not masked and not weights_matter
+
+    def _value_of_single_key(self, inputs: Any) -> Tensor:
+        query, key, value, t = call_inputs.unpack(call_inputs.as_list(inputs))
+        self._times(t, query, key)
+        self._warn_of_single_key(key)
+        output = self.activation(self.out_dense(self.v_dense(value)))
+        return output if self.return_sequences else output[:, 0]
 
     def _check_built(self) -> None:
         if not self.built:

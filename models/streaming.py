@@ -16,14 +16,15 @@ class KeyMemory(NamedTuple):
         keys: Projected keys, `(B, H, S, D)`.
         values: Projected values, `(B, H, S, D)`.
         terms: The keys' share of the gates' affine maps, `(B, H, G, S)`.
-        times: Seconds of `horizon='elapsed'`, or the factor t of `horizon='gate'`, `(B, S)`.
+        times: Seconds of `horizon='elapsed'`, or the factor t of `horizon='gate'`, `(B, S)` or what
+            broadcasts to it; None for a factor of 1.
         valid: Which keys may be attended, boolean `(B, S)`; None for all.
     """
 
     keys: Tensor
     values: Tensor
     terms: Tensor
-    times: Tensor
+    times: Tensor | None
     valid: Tensor | None
 
     def seconds_since_newest(self, time_s: Tensor) -> Tensor:

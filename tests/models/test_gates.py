@@ -40,8 +40,8 @@ def test_terms_add_up_to_the_dense_layer_on_pairs(features, use_bias):
     expected = on_pairs(layer, queries, keys)
     hidden = ops.convert_to_numpy(gates.hidden_pair_sums(query_terms, key_terms))
     np.testing.assert_allclose(hidden, expected, atol=1e-6)
-    unit = ops.convert_to_numpy(gates.pair_sums(query_terms[..., 2, :], key_terms[..., 2, :]))
-    np.testing.assert_array_equal(unit, hidden[..., 2])
+    for unit, (column, row) in enumerate(gates.units(query_terms, key_terms)):
+        np.testing.assert_array_equal(column + row, hidden[..., unit])
 
 
 def test_composition_is_one_layer_after_the_other(features):

@@ -50,8 +50,35 @@ def test_gradients_equal_those_of_the_pairwise_form(mode, gate_activation):
     assert_gradients_close(gradients(layer, [X], layer.trainable_variables), expected, 1e-5)
 
 
+@pytest.mark.parametrize("scale", [1.0, 3.0])
+def test_gradients_of_many_pairs_equal_those_of_the_pairwise_form_in_float64(scale):
+    """From a number of pairs on the layer evaluates the logits otherwise and has their gradient by hand."""
+    x = features(2, 70, 6)
+    layer = built(8, 2, return_sequences=True, scale=scale)
+    reference = pairwise(layer, dtype="float64")
+    expected = gradients(lambda x: reference(x)[0], [x.astype("float64")], reference.trainable_variables)
+    assert_gradients_close(gradients(layer, [x], layer.trainable_variables), expected, 1e-6)
+
+
+def test_gradients_of_many_masked_pairs_equal_those_of_the_plain_form():
+    x, mask = features(2, 70, 6), np.tri(70, dtype=bool)
+    layer = built(8, 2, return_sequences=True)
+    plain = twin(layer, return_attention=True)
+    expected = gradients(lambda x: plain(x, attention_mask=mask)[0], [x], plain.trainable_variables)
+    found = gradients(lambda x: layer(x, attention_mask=mask), [x], layer.trainable_variables)
+    assert_gradients_close(found, expected, 1e-6)
+
+
+@pytest.mark.parametrize("scale", [30.0, 1e4])
+def test_gradients_of_closed_gates_are_finite(scale):
+    layer = built(8, 2, return_sequences=True, scale=scale)
+    for gradient in gradients(layer, [features(2, 70, 6)], layer.trainable_variables):
+        assert np.isfinite(gradient).all()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("jit", [False, True], ids=["graph", "jit"])
+@pytest.mark.parametrize("steps", [10, 130])
 @pytest.mark.parametrize(
     "options",
     [
@@ -61,13 +88,14 @@ def test_gradients_equal_those_of_the_pairwise_form(mode, gate_activation):
     ],
     ids=["published", "window", "learned"],
 )
-def test_chunks_give_every_weight_its_gradient(options, jit):
+def test_chunks_give_every_weight_its_gradient(options, steps, jit):
     """Recomputation loses the gradients of whatever its function captures, without a word."""
+    x, t = features(3, steps, 6), time_stamps(3, steps) if options else np.ones(3, "float32")
     layer = built(8, 2, return_sequences=True, **options)
-    chunked = twin(layer, query_chunk=4)
-    expected = gradients(layer, [X, T], layer.trainable_variables)
+    chunked = twin(layer, query_chunk=max(4, steps // 4))
+    expected = gradients(layer, [x, t], layer.trainable_variables)
     compiled = tf.function(lambda x, t: gradients_of_graph(chunked, x, t), jit_compile=jit, autograph=False)
-    actual = [g.numpy() for g in compiled(tf.constant(X), tf.constant(T))]
+    actual = [g.numpy() for g in compiled(tf.constant(x), tf.constant(t))]
     assert_gradients_close(actual, expected, 1e-5)
     for variable, gradient in zip(layer.trainable_variables, expected[2:], strict=True):
         # A key's bias moves all logits of a row alike where they are dot products.

@@ -1,0 +1,88 @@
+"""The fast form of the published logits against float64 and against the plain layer."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from models import factorised
+from models.factorised import Shares
+from tests.models.lan_reference import built, features, numpy, pairwise, twin
+
+EPSILON = 1e-6
+X = features(2, 70, 6)  # 70 x 70 pairs are enough for the fast form.
+
+
+def shares(size, seed, scale):
+    """Columns of 40 queries and rows of 50 keys with pre-activations spread up to about `scale`."""
+    rng = np.random.default_rng(seed)
+    halves = [rng.uniform(-scale / 2, scale / 2, size=(3, *shape)) for shape in ((size, 1), (1, size + 10))]
+    return tuple(Shares(*half.astype("float32")) for half in halves)
+
+
+def logits64(queries, keys):
+    phi, tau, h = (q.astype("float64") + k.astype("float64") for q, k in zip(queries, keys, strict=True))
+    phi, h = (0.5 * (1 + np.tanh(x / 2)) for x in (phi, h))
+    tau = np.logaddexp(0, tau) + EPSILON
+    return phi / tau * -np.expm1(-tau * h)
+
+
+@pytest.mark.parametrize("scale", [1, 5, 20, 40])
+def test_logits_keep_float32_precision_for_gates_of_any_size(scale):
+    queries, keys = shares(40, 0, scale)
+    actual = numpy(factorised.logits(queries, keys, EPSILON))
+    np.testing.assert_allclose(actual, logits64(queries, keys), rtol=1e-5, atol=3e-7)
+    assert np.all((actual >= 0) & (actual <= 1))
+
+
+def test_large_shares_that_cancel_keep_their_precision():
+    queries, keys = shares(40, 0, 5)
+    moved = Shares(*(q + 60 for q in queries)), Shares(*(k - 60 for k in keys))
+    np.testing.assert_allclose(factorised.logits(*moved, EPSILON), logits64(*moved), rtol=1e-5, atol=3e-7)
+
+
+@pytest.mark.parametrize("share", [79.0, 1e3, 1e30])
+@pytest.mark.parametrize("signs", [(1, 1, 1), (-1, -1, -1), (1, -1, 1), (-1, 1, -1)])
+def test_saturated_gates_reach_their_limits(share, signs):
+    queries = Shares(*(np.float32([[sign * share]]) for sign in signs))
+    actual = numpy(factorised.logits(queries, Shares(*[np.zeros((1, 1), "float32")] * 3), EPSILON))
+    np.testing.assert_allclose(actual, logits64(queries, queries._make([np.zeros((1, 1))] * 3)), atol=1e-6)
+
+
+@pytest.mark.parametrize("mask", [None, features(2, 1, 70, 70) > 0.5, np.tri(70, dtype=bool)])
+@pytest.mark.parametrize("t", [None, 0.3, [0.3, 2.0]])
+def test_layer_equals_its_plain_form(mask, t):
+    layer = built(8, 2, return_sequences=True)
+    plain = twin(layer, return_attention=True)
+    inputs = X if t is None else (X, np.asarray(t, "float32"))
+    expected, _ = plain(inputs, attention_mask=mask)
+    np.testing.assert_allclose(layer(inputs, attention_mask=mask), expected, atol=1e-6)
+
+
+def test_layer_equals_the_pairwise_form():
+    layer = built(8, 2, return_sequences=True)
+    np.testing.assert_allclose(layer(X), pairwise(layer)(X)[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_half_precision(policy):
+    layer = built(8, 2, return_sequences=True)
+    half = twin(layer, dtype=policy)(X)
+    assert keras.backend.standardize_dtype(half.dtype) == policy.removeprefix("mixed_")
+    np.testing.assert_allclose(
+        ops.cast(half, "float32"), layer(X), atol=2.0**-4 if "b" in policy else 2.0**-7
+    )
+
+
+@pytest.mark.filterwarnings("ignore:Rematerialization")
+def test_chunks_change_nothing():
+    layer = built(8, 2, return_sequences=True)
+    np.testing.assert_allclose(twin(layer, query_chunk=64)(X), layer(X), atol=1e-6)
+
+
+def test_row_without_keys_is_zero():
+    layer = built(8, 2, return_sequences=True)
+    mask = np.ones((2, 70), bool)
+    mask[1] = False
+    output = numpy(layer(X, mask=mask))
+    np.testing.assert_array_equal(output[1], np.tile(numpy(layer.out_dense.bias), (70, 1)))
