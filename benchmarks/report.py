@@ -1,0 +1,156 @@
+"""The report `docs/benchmarks.md`: one section for each benchmark, with its plots in `docs/benchmarks/`."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+REPORT = Path("docs/benchmarks.md")
+PLOTS = Path("docs/benchmarks")
+
+_LAYER_METRIC = re.compile(
+    r"layer\.(?P<scope>full|last)\.(?P<compiler>graph|jit)\.T(?P<length>\d+)\.B(?P<batch>\d+)"
+    r"(?P<backward>\.backward)?\.(?P<ratio>vs_\w+)"
+)
+
+Row = dict[str, Any]
+
+
+def write(rows: list[Row], descriptions: Mapping[str, str]) -> None:
+    """Write the report and its plots.
+
+    Args:
+        rows: The results of all benchmarks.
+        descriptions: For each benchmark what it measures, as the docstring of its module.
+    """
+    sections = defaultdict(list)
+    for row in rows:
+        sections[row["benchmark"]].append(row)
+    parts = [
+        "# Benchmarks",
+        "Written by `make bench` (`make bench NAME=layer` for one of them) from its results in "
+        "`build/bench.json`. All contestants of a ratio run in turns in one process, or side by side on one "
+        "machine; a figure is the median of several rounds, with the smallest and the largest beside it.",
+    ]
+    for name in sorted(sections):
+        found = sections[name]
+        parts += [f"## {name}", descriptions.get(name, "").strip(), _measured(found)]
+        ratios = [match for row in found if (match := _LAYER_METRIC.fullmatch(row["metric"]))]
+        if ratios:
+            parts += _layer_section(found)
+            found = [row for row in found if not _LAYER_METRIC.fullmatch(row["metric"])]
+        if found:
+            parts.append(_table(found))
+    REPORT.write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
+
+
+def machine() -> str:
+    """Return the machine in words: processor, cores, memory, system and Python, but no names."""
+    gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    return (
+        f"{_processor()}, {os.cpu_count()} cores, {gigabytes:.0f} GB, {platform.system()}, "
+        f"Python {platform.python_version()}"
+    )
+
+
+def figure(value: float | None) -> str:
+    """Return a figure with three digits."""
+    if value is None:
+        return ""
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    text = cpuinfo.read_text(encoding="utf-8") if cpuinfo.exists() else ""
+    found = re.search(r"model name\s*:\s*(.+)", text)
+    return found[1] if found else platform.machine()
+
+
+def _measured(rows: list[Row]) -> str:
+    moments = sorted({f"{row['date']} on {row['machine']}" for row in rows if "date" in row})
+    versions = sorted({f"{name} {version}" for row in rows for name, version in row["versions"].items()})
+    return f"Measured {'; '.join(moments)}, with {', '.join(versions)}." if moments else ""
+
+
+def _table(rows: Iterable[Row]) -> str:
+    lines = ["| metric | value | min | max | unit | asked | against |", "|---|---:|---:|---:|---|---|---|"]
+    for row in rows:
+        figures = [figure(row.get(key)) for key in ("value", "min", "max")]
+        cells = [f"`{row['metric']}`", *figures, row["unit"], row.get("asked", ""), row["against"]]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _layer_section(rows: list[Row]) -> list[str]:
+    """Return one table a kind of pass, a row a length, and the plot of all."""
+    groups: dict[tuple[str, ...], dict[int, dict[str, Row]]] = defaultdict(lambda: defaultdict(dict))
+    for row in rows:
+        if match := _LAYER_METRIC.fullmatch(row["metric"]):
+            scope, compiler, length, batch, backward, ratio = match.groups()
+            key = (scope, batch, "forward and backward" if backward else "forward", compiler)
+            groups[key][int(length)][ratio] = row
+    parts = []
+    for (scope, batch, direction, compiler), lengths in sorted(groups.items()):
+        steps = "All time steps" if scope == "full" else "The last time step"
+        parts += [f"### {steps}, batch {batch}, {direction}, {compiler}", _pivot(lengths)]
+    return [_plot(groups), *parts]
+
+
+def _pivot(lengths: Mapping[int, Mapping[str, Row]]) -> str:
+    ratios = sorted({ratio for found in lengths.values() for ratio in found})
+    lines = [f"| T | {' | '.join(ratios)} |", f"|---:|{'---:|' * len(ratios)}"]
+    for length, found in sorted(lengths.items()):
+        lines.append(f"| {length} | {' | '.join(_cell(found.get(ratio)) for ratio in ratios)} |")
+    return "\n".join(lines)
+
+
+def _cell(row: Row | None) -> str:
+    if row is None:
+        return "does not fit"
+    asked = f"; asked {row['asked']}" if row["asked"] else ""
+    return f"**{figure(row['value'])}** ({figure(row['min'])} to {figure(row['max'])}{asked})"
+
+
+def _plot(groups: Mapping[tuple[str, ...], Mapping[int, Mapping[str, Row]]]) -> str:
+    """Draw how many times faster the layer is than each contestant, over the number of time steps."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure_ = Figure(figsize=(11, 7), layout="constrained")
+    FigureCanvasAgg(figure_)
+    panels = [
+        ("full", "1", "forward", "jit"),
+        ("full", "1", "forward", "graph"),
+        ("full", "1", "forward and backward", "jit"),
+        ("last", "1", "forward", "jit"),
+    ]
+    for axes, key in zip(figure_.subplots(2, 2, sharex=True).flat, panels, strict=True):
+        lengths = groups.get(key, {})
+        for ratio, label in (
+            ("vs_mha", "MultiHeadAttention"),
+            ("vs_keras_nac", "keras-nac"),
+            ("vs_pairwise", "pair by pair"),
+        ):
+            points = sorted((length, found[ratio]) for length, found in lengths.items() if ratio in found)
+            # vs_mha is our time divided by theirs, the others are the reverse.
+            sign = -1 if ratio == "vs_mha" else 1
+            middle, low, high = ([row[k] ** sign for _, row in points] for k in ("value", "min", "max"))
+            line = axes.plot([length for length, _ in points], middle, "o-", label=label)
+            axes.fill_between(
+                [length for length, _ in points], low, high, alpha=0.2, color=line[0].get_color()
+            )
+        axes.axhline(1.0, color="black", linewidth=0.8)
+        axes.set(xscale="log", yscale="log", title=f"{key[0]}, {key[2]}, {key[3]}, batch 1")
+        axes.set(xlabel="time steps", ylabel="times faster")
+        axes.grid(alpha=0.3)
+    axes.legend()
+    PLOTS.mkdir(parents=True, exist_ok=True)
+    path = PLOTS / "layer.png"
+    figure_.savefig(path, dpi=90, metadata={"Software": None})
+    return f"![How many times faster the layer is]({path.relative_to(REPORT.parent)})"
