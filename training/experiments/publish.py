@@ -23,9 +23,10 @@ trials on a validation split, and the weights are those of the epoch that did be
 test data, mean ± standard deviation over the seeds. A model appears once three seeds have run. *Entropy*
 is that of the trained attention weights as a share of that of equal weights (1: it averages); *1 / tau*
 is the median liquid time constant of the trained layer with its 5th and 95th percentile, in the time unit
-of the data (published horizon: without unit). "Beyond one standard deviation" means by more than the
-larger of the two. Recurrent models read the time since the step before as one more feature; "time code"
-is a learned sinusoidal code of the time stamp, joined to the features.
+of the data (published horizon: without unit). Seconds an epoch are wall time, on a machine that may have
+had other work. "Beyond one standard deviation" means by more than the larger of the two. Recurrent models
+read the time since the step before as one more feature; "time code" is a learned sinusoidal code of the
+time stamp, joined to the features.
 """
 
 

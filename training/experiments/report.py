@@ -1,6 +1,5 @@
 """What an experiment found: rows for machines, tables and plain words for people, pictures for both."""
 
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -28,35 +27,33 @@ def rows(runner: Runner, fewest_seeds: int = 1) -> list[Row]:
 
 def _rows(runner: Runner, study: Study, contender: Contender, cells: list[Row]) -> list[Row]:
     attention = [cell["attention"] for cell in cells if cell["attention"]]
+    constants = np.array([seen["time_constants"] for seen in attention])
     shared = {
         "seeds": len(cells),
         "parameters": cells[0]["parameters"],
         "epoch_s": float(np.median([cell["training"]["epoch_s"] for cell in cells])),
         "learning_rate": cells[0]["learning_rate"],
         "entropy": float(np.mean([seen["entropy"] for seen in attention])) if attention else None,
-        "time_constants": np.mean([seen["time_constants"] for seen in attention], axis=0).tolist()
-        if attention
-        else None,
+        "time_constants": constants.mean(axis=0).tolist() if attention else None,
         "budget": budget_text(runner.experiment.budget),
-        "date": datetime.now(timezone.utc).date().isoformat(),
+        "date": max(cell["date"] for cell in cells),
         "versions": versions(),
     }
-    return [
-        {
+    rows = []
+    for metric in study.metrics:
+        values = [cell["metrics"][metric.name] for cell in cells]
+        row = {
             "experiment": runner.experiment.name,
             "dataset": study.dataset,
             "protocol": study.protocol,
             "model": contender.name,
             "metric": metric.name,
             "smaller_is_better": metric.smaller_is_better,
-            "mean": float(np.mean([cell["metrics"][metric.name] for cell in cells])),
-            "std": float(np.std([cell["metrics"][metric.name] for cell in cells], ddof=1))
-            if len(cells) > 1
-            else 0.0,
-            **shared,
+            "mean": float(np.mean(values)),
+            "std": float(np.std(values, ddof=1)) if len(values) > 1 else 0.0,
         }
-        for metric in study.metrics
-    ]
+        rows.append(row | shared)
+    return rows
 
 
 def budget_text(budget: Budget) -> str:
@@ -76,7 +73,9 @@ def markdown(experiment: Experiment, found: list[Row]) -> str:
         paragraphs += [f"### {dataset}, {protocol}", _table(table), *_verdicts(table, experiment)]
     first = found[0]
     packages = ", ".join(f"{name} {version}" for name, version in first["versions"].items())
-    paragraphs.append(f"{first['date']}; every model: {first['budget']}. {packages}.")
+    dates = sorted({row["date"] for row in found})
+    days = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+    paragraphs.append(f"{days}; every model: {first['budget']}. {packages}.")
     return "\n\n".join(paragraphs) + "\n"
 
 

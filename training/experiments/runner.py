@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -109,11 +110,14 @@ class Runner:
         }
 
     def results(self) -> Iterator[tuple[Study, Contender, list[dict[str, Any]]]]:
-        """Yields the finished cells of each contender in each study, at least one."""
+        """Yields the finished cells of each contender in each study, at least one.
+
+        Each is as it was written, with the date on which that was.
+        """
         for study in self.experiment.studies:
             for contender in study.contenders:
                 paths = [Cell(study, contender, seed).path(self.out) for seed in range(self.seeds)]
-                cells = [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.exists()]
+                cells = [_read(path) for path in paths if path.exists()]
                 if cells:
                     yield study, contender, cells
 
@@ -132,6 +136,11 @@ def write_json(path: Path, content: Any) -> None:
     draft = path.with_suffix(".draft")
     draft.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     draft.replace(path)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    written = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
+    return {**json.loads(path.read_text(encoding="utf-8")), "date": written.date().isoformat()}
 
 
 def _contenders(experiment: Experiment) -> list[Contender]:
