@@ -104,15 +104,19 @@ def _table(table: list[Row]) -> str:
 
 
 def _verdicts(table: list[Row], experiment: Experiment) -> list[str]:
-    """Returns a sentence for each of ours and what it should beat, as far as both have run."""
-    deciding = {row["model"]: row for row in table if row["metric"] == table[0]["metric"]}
-    sentences = [
-        verdict(deciding[name], deciding[rival])
-        for name, rivals in experiment.ours
-        for rival in rivals
-        if name in deciding and rival in deciding
+    """Returns a paragraph on each of ours and what it should beat, as far as both have run."""
+    by_name = {(row["model"], row["metric"]): row for row in table}
+    metrics = dict.fromkeys(row["metric"] for row in table)
+    pairs = [(name, rival) for name, rivals in experiment.ours for rival in rivals]
+    paragraphs = [
+        [
+            verdict(by_name[name, metric], by_name[rival, metric])
+            for metric in metrics
+            if (name, metric) in by_name and (rival, metric) in by_name
+        ]
+        for name, rival in pairs
     ]
-    return [" ".join(sentences)] if sentences else []
+    return [" ".join(sentences) for sentences in paragraphs if sentences]
 
 
 def verdict(ours: Row, rival: Row) -> str:
@@ -148,15 +152,17 @@ def plot(found: list[Row], path: Path) -> None:
     figure = Figure(figsize=(4.6 * columns, lines * (1.2 + 0.24 * tallest)), layout="constrained")
     axes = np.atleast_1d(figure.subplots(lines, columns)).ravel()
     for axis, title, table in zip(axes, titles, deciding, strict=False):
-        names = [row["model"] for row in table]
-        colours = ["tab:orange" if name.startswith("LAN,") else "tab:blue" for name in names]
-        axis.barh(names, [row["mean"] for row in table], xerr=[row["std"] for row in table], color=colours)
+        for place, row in enumerate(table):
+            colour = "tab:orange" if row["model"].startswith("LAN,") else "tab:blue"
+            axis.errorbar(row["mean"], place, xerr=row["std"], fmt="o", capsize=3, color=colour)
+        axis.set_yticks(range(len(table)), [row["model"] for row in table])
         axis.invert_yaxis()
+        axis.grid(axis="x", alpha=0.3)
         axis.set_title(", ".join(title), fontsize=9)
         axis.set_xlabel(table[0]["metric"], fontsize=8)
         axis.tick_params(labelsize=7)
-        if not table[0]["smaller_is_better"]:
-            axis.set_xlim(left=max(0, min(row["mean"] - 3 * row["std"] for row in table) - 5))
+        if table[0]["smaller_is_better"]:
+            axis.set_xscale("log")
     for axis in axes[len(tables) :]:
         axis.remove()
     path.parent.mkdir(parents=True, exist_ok=True)

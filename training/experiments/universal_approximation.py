@@ -36,6 +36,7 @@ MODES = ("exact", "euler", "steady")
 WIDTHS = (64, 32, 16)
 LARGEST = WIDTHS[0]
 POINTS = 768
+DRAWS = 2048
 SINE = "sin(x)"
 LARGEST_ERROR = "largest error"
 FRAMES = 60
@@ -83,13 +84,18 @@ def irregular_sequences(rng: np.random.Generator, count: int) -> Sequences:
 
 def _sine_fold(seed: int) -> Fold:
     rng = np.random.default_rng(seed)
-    train, validation = (sine_sequences(rng.uniform(-REACH, REACH, count)) for count in (POINTS, 256))
-    return Fold(train, validation, sine_sequences(np.linspace(-REACH, REACH, 1001)))
+    # With its ends, since outside of what is trained on nothing is promised.
+    points = np.concatenate([[-REACH, REACH], rng.uniform(-REACH, REACH, POINTS - 2)])
+    return Fold(
+        sine_sequences(points),
+        sine_sequences(rng.uniform(-REACH, REACH, 256)),
+        sine_sequences(np.linspace(-REACH, REACH, 1001)),
+    )
 
 
 def _fold(draw: Any, seed: int) -> Fold:
     rng = np.random.default_rng(seed)
-    return Fold(*(draw(rng, count) for count in (POINTS, 256, 1024)))
+    return Fold(*(draw(rng, count) for count in (DRAWS, 256, 1024)))
 
 
 def _largest(sequences: Sequences, predicted: np.ndarray) -> float:
@@ -159,24 +165,22 @@ def experiment(_data: Path | None) -> Experiment:
 
 def _draw(runner: Runner) -> None:
     """Draws the error of each solver against width, and a fit while it trains."""
-    _draw_widths(rows(runner), runner.out / "extra-width.png")
+    solved = [row for row in rows(runner) if row["dataset"] == SINE and row["metric"] == LARGEST_ERROR]
+    if any(row["model"].startswith("LAN, exact") for row in solved):
+        _draw_widths(solved, runner.out / "extra-width.png")
     path = runner.out / "extra-fit.gif"
     if not path.exists():
         _animate(runner.experiment.studies[0], runner.experiment.budget, path)
 
 
-def _draw_widths(found: list[dict[str, Any]], path: Path) -> None:
+def _draw_widths(solved: list[dict[str, Any]], path: Path) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 4), layout="constrained")
     axis = figure.subplots()
     for mode in MODES:
         named = {f"LAN, {mode}, width {width}": width for width in WIDTHS}
-        points = [
-            (named[row["model"]], row["mean"], row["std"])
-            for row in found
-            if row["model"] in named and (row["dataset"], row["metric"]) == (SINE, LARGEST_ERROR)
-        ]
+        points = [(named[row["model"]], row["mean"], row["std"]) for row in solved if row["model"] in named]
         if points:
             axis.errorbar(*np.array(sorted(points)).T, marker="o", capsize=3, label=mode)
     axis.set(xscale="log", yscale="log", xticks=WIDTHS, xticklabels=WIDTHS, xlabel="width")
