@@ -113,8 +113,8 @@ def _pivot(lengths: Mapping[int, Mapping[str, Row]]) -> str:
 def _cell(row: Row | None) -> str:
     if row is None:
         return "does not fit"
-    asked = f"; asked {row['asked']}" if row["asked"] else ""
-    return f"**{figure(row['value'])}** ({figure(row['min'])} to {figure(row['max'])}{asked})"
+    asked = f"; asked {row['asked']}" if row.get("asked") else ""
+    return f"**{figure(row['value'])}** ({figure(row.get('min'))} to {figure(row.get('max'))}{asked})"
 
 
 def _plot(groups: Mapping[tuple[str, ...], Mapping[int, Mapping[str, Row]]]) -> str:
@@ -140,7 +140,9 @@ def _plot(groups: Mapping[tuple[str, ...], Mapping[int, Mapping[str, Row]]]) -> 
             points = sorted((length, found[ratio]) for length, found in lengths.items() if ratio in found)
             # vs_mha is our time divided by theirs, the others are the reverse.
             sign = -1 if ratio == "vs_mha" else 1
-            middle, low, high = ([row[k] ** sign for _, row in points] for k in ("value", "min", "max"))
+            middle, low, high = (
+                [row.get(k, row["value"]) ** sign for _, row in points] for k in ("value", "min", "max")
+            )
             line = axes.plot([length for length, _ in points], middle, "o-", label=label)
             axes.fill_between(
                 [length for length, _ in points], low, high, alpha=0.2, color=line[0].get_color()

@@ -24,7 +24,7 @@ class KeyMemory(NamedTuple):
     keys: Tensor
     values: Tensor
     terms: Tensor
-    times: Tensor | None
+    times: Tensor
     valid: Tensor | None
 
     def seconds_since_newest(self, time_s: Tensor) -> Tensor:
