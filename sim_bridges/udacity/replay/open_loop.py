@@ -1,4 +1,4 @@
-"""How near a policy's steering comes to the recorded one, frame by frame, with no say in where the car goes."""
+"""How near a policy's steering comes to the recorded one, with no say in where the car goes."""
 
 from dataclasses import dataclass
 
