@@ -1,5 +1,6 @@
 """The data of each experiment."""
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from tests.training.experiments.made_data import write_activity, write_bearing
 from training.experiments import person_activity, remaining_useful_life
 from training.experiments.ablation import oscillations
 from training.experiments.data_folder import data_file
-from training.experiments.event_mnist import EVENTS, events
+from training.experiments.event_mnist import EVENTS, events, patches
 from training.experiments.imputation import SPAN_S, sines
 from training.experiments.remaining_useful_life import REACH, STEPS, XJTU, read, scaled, windows
 from training.experiments.sequences import Fold
@@ -42,6 +43,14 @@ def test_an_image_of_more_events_loses_its_first():
     data = events(image[None], np.array([0]))
     assert data.valid.all()
     assert data.times[0, -1] == 28 * 28 - 1
+
+
+def test_patches_are_what_a_strided_convolution_sees():
+    x = keras.random.normal((2, 16, 3), seed=0)
+    convolution = keras.layers.Conv1D(4, 5, strides=2, padding="same")
+    expected = convolution(x)
+    kernel = keras.ops.reshape(convolution.kernel, (15, 4))
+    np.testing.assert_allclose(patches(x) @ kernel, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(("missing", "gaps"), [(0.05, 2), (0.5, 24)])
