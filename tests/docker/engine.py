@@ -127,3 +127,12 @@ def _stop(stopper: Path, state: Path) -> None:
     deadline_s = time.monotonic() + STOP_TIMEOUT_S
     while process.exists() and time.monotonic() < deadline_s:
         time.sleep(0.1)
+    _unmount_below(state)
+
+
+def _unmount_below(folder: Path) -> None:
+    """Unmounts what an engine leaves mounted, such as the network name space of its containers."""
+    points = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+    for point in reversed(points):
+        if Path(point).is_relative_to(folder):
+            subprocess.run(["umount", point], capture_output=True, check=False)  # noqa: S603, S607
