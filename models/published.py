@@ -316,7 +316,7 @@ def _check_weights(file: h5py.File) -> None:
 def _check_numbers(name: str, part: Any) -> None:
     import h5py
 
-    if not isinstance(part, h5py.Dataset) or part.dtype.kind != "f":
+    if not isinstance(part, h5py.Dataset) or part.dtype.kind not in "fiu":
         raise _RefusedError(f"their weights file holds {name!r}, which is no array of numbers")
     if part.is_virtual or part.external:
         raise _RefusedError(f"their weights file keeps {name!r} in another file")

@@ -124,4 +124,6 @@ def train(
     network.fit(
         FrameGenerator(recording, recipe), epochs=recipe.epochs, verbose=0, callbacks=[resume, *callbacks]
     )
-    network.save(weights)
+    trained = build()
+    trained.set_weights(network.get_weights())
+    trained.save(weights)
