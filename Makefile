@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test lint bench soak mutation clean
+.PHONY: setup demo test lint docker-test bench soak mutation clean
 
 setup: .venv/installed
 
@@ -22,7 +22,14 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: setup
+docker-test: setup
+	$(BIN)/python -m tests.docker.drive $(TARGETS)
+
+.venv/with-rivals: .venv/installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[bench]"
+	touch $@
+
+bench: .venv/with-rivals
 	$(BIN)/python -m benchmarks $(NAME)
 
 soak: setup
