@@ -54,6 +54,21 @@ def stack(maps: Sequence[Affine]) -> Affine:
     )
 
 
+def side_by_side(first: Affine, second: Affine) -> Affine:
+    """Return the one map that applies `first` to the first inputs and `second` to the others.
+
+    Its block-diagonal kernel spares cutting an array of all pairs' hidden units, and joining its gradient.
+    """
+    kernel = ops.concatenate(
+        [
+            ops.pad(first.kernel, ((0, second.kernel.shape[0]), (0, 0))),
+            ops.pad(second.kernel, ((first.kernel.shape[0], 0), (0, 0))),
+        ],
+        axis=1,
+    )
+    return Affine(kernel, ops.concatenate([first.bias, second.bias], axis=0))
+
+
 def query_terms(queries: Tensor, pair: Affine) -> Tensor:
     """Return the queries' share ``u_i`` of a map of ``[q_i; k_j]``.
 

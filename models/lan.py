@@ -59,7 +59,7 @@ class _GateWeights(NamedTuple):
     """The gates' weights as tensors: what the logits are a function of besides queries and keys."""
 
     pair: gates.Affine  # From [q; k] to [phi, tau] or to their hidden units, then [time_a, time_b].
-    outputs: tuple[gates.Affine, ...]  # From the hidden units to phi and to tau, with a gate activation.
+    outputs: Any  # The `Affine` from the hidden units to [phi, tau], or () without a gate activation.
     rate: Tensor  # Units of time per second, (H, 1, 1) or scalar.
 
 
@@ -462,17 +462,17 @@ class LAN(keras.layers.Layer):
 
     def _gate_weights(self) -> _GateWeights:
         maps = [gates.affine_of(self.phi_in), gates.affine_of(self.tau_in)]
-        outputs: tuple[gates.Affine, ...] = (gates.affine_of(self.phi_out), gates.affine_of(self.tau_out))
+        outputs = [gates.affine_of(self.phi_out), gates.affine_of(self.tau_out)]
         if self.gate_activation is None:
             maps = [gates.compose(hidden, output) for hidden, output in zip(maps, outputs, strict=True)]
-            outputs = ()
+        of_hidden = () if self.gate_activation is None else gates.side_by_side(*outputs)
         if self._reads_gated_time:
             maps += [gates.affine_of(self.time_a), gates.affine_of(self.time_b)]
         if self.learn_time_scale:
             rate = ops.exp(-ops.convert_to_tensor(self.log_time_scale))[:, None, None]
         else:
             rate = ops.convert_to_tensor(1.0 / self.time_scale, dtype=self._gate_dtype)
-        return _GateWeights(gates.stack(maps), outputs, rate)
+        return _GateWeights(gates.stack(maps), of_hidden, rate)
 
     def _affine_units(self, queries: _Queries, memory: streaming.KeyMemory) -> list[tuple[Tensor, Tensor]]:
         """Return the shares of the units that are affine in the pair: phi, tau, time_a, time_b as present."""
@@ -495,12 +495,12 @@ class LAN(keras.layers.Layer):
         if self.gate_activation is None:
             phi, tau, *sums = sums
         else:
-            split, end = self.phi_in.units, self._hidden_units
+            end = self._hidden_units
             hidden = self.gate_activation(
                 gates.hidden_pair_sums(queries.terms[..., :end], memory.terms[..., :end, :])
             )
-            phi = gates.apply(hidden[..., :split], weights.outputs[0])[..., 0]
-            tau = gates.apply(hidden[..., split:], weights.outputs[1])[..., 0]
+            outputs = gates.apply(hidden, weights.outputs)
+            phi, tau = outputs[..., 0], outputs[..., 1]
         return (
             ops.sigmoid(phi),
             ops.softplus(tau) + self.tau_epsilon,

@@ -58,6 +58,14 @@ def test_stack_puts_outputs_side_by_side(features):
     np.testing.assert_allclose(stacked, np.concatenate([layer(x) for layer in layers], axis=-1), atol=1e-6)
 
 
+def test_maps_side_by_side_take_their_own_inputs(features):
+    first, second = dense(2, 1), dense(D - 2, 1, seed=1)
+    x = features[0]
+    joined = gates.apply(x, gates.side_by_side(gates.affine_of(first), gates.affine_of(second)))
+    expected = np.concatenate([first(x[..., :2]), second(x[..., 2:])], axis=-1)
+    np.testing.assert_allclose(joined, expected, atol=1e-6)
+
+
 def test_gate_weights_keep_full_precision_in_a_mixed_layer():
     class Mixed(keras.layers.Layer):
         def __init__(self, layer):
