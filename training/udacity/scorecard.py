@@ -2,7 +2,7 @@
 
 Every policy drives its rows of a recording at both speeds and under each disturbance, by the service's own
 session on simulated time; beside it stand the errors of its steering on the recorded frames. Writes
-`scores.json` and `scores.md`.
+`udacity-scores.json` and `udacity-scores.md`; what these hold of other subjects stays.
 """
 
 import argparse
@@ -18,13 +18,15 @@ from controller.runtime import limit_threads, load_network
 from controller.safety import SafetyLimits
 from controller.session import SessionSettings
 from models.checkpoint import sha256_of
-from models.versions import versions
+from sim_bridges.results import write_json
 from sim_bridges.udacity.dialect import MPS_PER_MPH
 from sim_bridges.udacity.replay.drives import by_policy, drive_all
 from sim_bridges.udacity.replay.open_loop import open_loop
 from sim_bridges.udacity.replay.options import DriveOptions
 from sim_bridges.udacity.replay.report import report
 from sim_bridges.udacity.replay.stretches import read_part, stretches
+
+RESULTS = "udacity-scores.json"
 
 CONDITIONS = {
     "15 mph": DriveOptions(15.0),
@@ -67,7 +69,6 @@ def scores(recording: Path, subject: Subject) -> Iterator[dict[str, Any]]:
         settings = SessionSettings(SafetyLimits(), CruiseSettings(options.start_speed_mph * MPS_PER_MPH))
         records = drive_all(stretches(part), options, by_policy(policy, settings, options, lambda *_: None))
         results = report(records, options.to_json() | {"rows": subject.rows})
-        del results["versions"]
         yield {
             "title": subject.title,
             "condition": condition,
@@ -114,16 +115,23 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("build"), help="folder for the results")
     asked = parser.parse_args()
     limit_threads(1)
-    results = []
+    asked.out.mkdir(parents=True, exist_ok=True)
+    results = _others(asked.out / RESULTS, {subject.title for subject in asked.subjects})
     for subject in asked.subjects:
         for row in scores(asked.recording, subject):
             print(f"{subject.title}, {row['condition']}: {row['autonomy']:.1%}", flush=True)  # noqa: T201
             results.append(row)
-    asked.out.mkdir(parents=True, exist_ok=True)
-    (asked.out / "scores.json").write_text(
-        json.dumps({"results": results, "versions": versions()}, indent=2) + "\n", encoding="utf-8"
-    )
-    write_table(results, asked.out / "scores.md")
+    write_json(asked.out / RESULTS, {"results": results})
+    write_table(results, (asked.out / RESULTS).with_suffix(".md"))
+
+
+def _others(path: Path, titles: set[str]) -> list[dict[str, Any]]:
+    """Returns the results of an earlier run, without those of these titles."""
+    if not path.exists():
+        return []
+    return [
+        row for row in json.loads(path.read_text(encoding="utf-8"))["results"] if row["title"] not in titles
+    ]
 
 
 if __name__ == "__main__":
