@@ -3,7 +3,18 @@
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-PACKAGES = ("liquid-drive", "tensorflow", "keras", "numpy", "gymnasium", "box2d", "opencv-python-headless")
+PACKAGES = (
+    "liquid-drive",
+    "tensorflow",
+    "keras",
+    "ai-edge-litert",
+    "numpy",
+    "opencv-python-headless",
+    "gymnasium",
+    "box2d",
+    "ncps",
+    "keras-nac",
+)
 
 
 def versions() -> dict[str, str]:
