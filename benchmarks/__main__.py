@@ -63,9 +63,7 @@ def _save(rows: list[Row]) -> None:
 def _table(rows: list[Row]) -> Table:
     table = Table(
         Column("metric", no_wrap=True),
-        Column("value", justify="right"),
-        Column("min", justify="right"),
-        Column("max", justify="right"),
+        *(Column(name, justify="right", no_wrap=True) for name in ("value", "min", "max")),
         "unit",
         "asked",
         "against",

@@ -28,8 +28,8 @@ LENGTHS = (1, 16, 64, 256, 512, 1024, 2048, 4096)
 FEATURES = 64
 HEADS = 4
 SECONDS = 1.0
-MOST_PAIRS = 2**25
-"""Queries times keys times samples, each four heads' floats: 0.5 GB for one array of pairs."""
+MOST_PAIRS = 2**24
+"""Queries times keys times samples, each four heads' floats: 0.27 GB for one of a dozen arrays of pairs."""
 MOST_PAIRWISE_PAIRS = 2**20
 """The pairwise form keeps a hundred times as much for each pair."""
 

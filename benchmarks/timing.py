@@ -17,7 +17,6 @@ Row = dict[str, Any]
 Round = dict[str, float]
 
 ROUNDS = 5
-CALLS_A_ROUND = 3
 
 
 def alternate(functions: Mapping[str, Callable[[], Any]], seconds: float) -> list[Round]:
@@ -25,7 +24,7 @@ def alternate(functions: Mapping[str, Callable[[], Any]], seconds: float) -> lis
 
     Args:
         functions: The contestants, warmed up.
-        seconds: How long they take turns, if a round of three calls each is not longer than its share.
+        seconds: How long they take turns, if one turn of each is not longer than a round's share of it.
 
     Returns:
         At least three rounds; more if the time allows.
@@ -35,7 +34,7 @@ def alternate(functions: Mapping[str, Callable[[], Any]], seconds: float) -> lis
     while len(rounds) < ROUNDS and (len(rounds) < 3 or time.perf_counter() - start < 3 * seconds):
         end = time.perf_counter() + seconds / ROUNDS
         times: dict[str, list[float]] = {name: [] for name in functions}
-        while time.perf_counter() < end or len(times[next(iter(times))]) < CALLS_A_ROUND:
+        while time.perf_counter() < end or not any(times.values()):
             for name, function in functions.items():
                 began = time.perf_counter()
                 function()
