@@ -45,15 +45,13 @@ def experiment(
     Killed anywhere, the same command goes on. At the end the folder holds results.json, results.md and
     results.png.
     """
-    import tensorflow as tf
-
+    from controller.runtime import limit_threads
     from training.experiments import registry
     from training.experiments.publish import publish
     from training.experiments.report import write_report
     from training.experiments.runner import Runner
 
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    limit_threads(threads)
     console = Console()
     chosen = registry.load(name, data)
     folder = out or Path("build/experiments") / (f"{name}-quick" if quick else name)

@@ -53,7 +53,12 @@ def collect(collection: Collection, on_block: Callable[[], None] = lambda: None)
     Args:
         collection: What to make.
         on_block: Called for each file of drives.
+
+    Raises:
+        UserError: No stretch of the recordings is long enough.
     """
+    # Cutting the recordings here first gives a clear error before any process starts.
+    scenes(collection.recordings)
     missing = [path for path in collection.blocks if not path.exists()]
     for _ in range(len(collection.blocks) - len(missing)):
         on_block()

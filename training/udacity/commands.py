@@ -79,14 +79,13 @@ def _train_lan(
     from models.checkpoint import load, manifest_path, save
     from models.export import export
     from training.progress import Progress
-    from training.udacity.collect import Collection, scenes
+    from training.udacity.collect import Collection
     from training.udacity.judge import judge
     from training.udacity.recipe import Recipe
     from training.udacity.report import write_report
     from training.udacity.trainer import Trainer
 
     manifest_path(out)
-    scenes(recordings)
     console = Console()
     collection = Collection(work / "drives", recordings, Recipe(seed=seed).scaled(scale))
     trainer = Trainer(work, collection, lambda weights: judge(weights, recordings), data, Progress(console))

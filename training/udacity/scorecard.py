@@ -1,14 +1,14 @@
 """The table of how well policies drive: `python -m training.udacity.scorecard --help`.
 
 Every policy drives its rows of a recording at both speeds and under each disturbance, by the service's own
-session on simulated time; beside it stand the errors of its steering on the recorded frames. Writes
-`udacity-scores.json` and `udacity-scores.md`; what these hold of other subjects stays.
+session on simulated time; beside it stand the errors of its steering on the recorded frames. The results go to
+`udacity-scores.json` and `udacity-scores.md`, where those of other subjects stay, and to the manifests.
 """
 
 import argparse
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from controller.pixel_policy import PixelPolicy
 from controller.runtime import limit_threads, load_network
 from controller.safety import SafetyLimits
 from controller.session import SessionSettings
-from models.checkpoint import sha256_of
+from models.checkpoint import WEIGHTS_SUFFIX, Manifest, manifest_path, sha256_of
 from sim_bridges.results import write_json
 from sim_bridges.udacity.dialect import MPS_PER_MPH
 from sim_bridges.udacity.replay.drives import by_policy, drive_all
@@ -27,6 +27,9 @@ from sim_bridges.udacity.replay.report import report
 from sim_bridges.udacity.replay.stretches import read_part, stretches
 
 RESULTS = "udacity-scores.json"
+
+NOTED = ("autonomy", "interventions", "mean_distance_m", "p95_distance_m", "steering_jerk_rms")
+"""What a manifest tells of a drive."""
 
 CONDITIONS = {
     "15 mph": DriveOptions(15.0),
@@ -79,6 +82,18 @@ def scores(recording: Path, subject: Subject) -> Iterator[dict[str, Any]]:
         }
 
 
+def note_scores(results: list[dict[str, Any]], weights: Path) -> None:
+    """Writes into the manifest of weights what they reached."""
+    path = manifest_path(weights)
+    manifest = Manifest.read(path)
+    reached = {
+        f"{row['title']}, {row['condition']}": {key: row[key] for key in NOTED}
+        for row in results
+        if row["sha256"] == manifest.sha256
+    }
+    replace(manifest, scores=manifest.scores | reached).write(path)
+
+
 def write_table(results: list[dict[str, Any]], path: Path) -> None:
     """Writes closed-loop and open-loop results as Markdown."""
     lines = [
@@ -121,6 +136,9 @@ def main() -> None:
         for row in scores(asked.recording, subject):
             print(f"{subject.title}, {row['condition']}: {row['autonomy']:.1%}", flush=True)  # noqa: T201
             results.append(row)
+    for subject in asked.subjects:
+        if subject.weights.name.endswith(WEIGHTS_SUFFIX):
+            note_scores(results, subject.weights)
     write_json(asked.out / RESULTS, {"results": results})
     write_table(results, (asked.out / RESULTS).with_suffix(".md"))
 
