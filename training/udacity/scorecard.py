@@ -1,7 +1,7 @@
 """The table of how well policies drive: `python -m training.udacity.scorecard --help`.
 
 Every policy drives its rows of a recording at both speeds and under each disturbance, by the service's own
-session on simulated time; beside it stand the errors of its steering on the recorded frames. The results go to
+session on simulated time; beside it stand the errors of its steering on the recorded frames. Results go to
 `udacity-scores.json` and `udacity-scores.md`, where those of other subjects stay, and to the manifests.
 """
 
