@@ -36,7 +36,8 @@ def main(names: list[str]) -> None:
         today = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
         measured = {"date": today, "machine": report.machine()}
         rows = [row | measured for row in modules[name].run()]
-        Console().print(_table(rows))
+        # A log has no width of its own; the tables need some.
+        Console(width=None if sys.stdout.isatty() else 180).print(_table(rows))
         _save(rows)
     descriptions = {name: module.__doc__ or "" for name, module in modules.items()}
     report.write(json.loads(RESULTS.read_text(encoding="utf-8")), descriptions)
