@@ -1,6 +1,8 @@
-"""The optimizer of the driving networks."""
+"""The optimizer of the driving networks, and the networks without it."""
 
 import keras
+
+from models.driver import LanDriver
 
 WARM_UP_SHARE = 0.05
 
@@ -18,3 +20,11 @@ def averaged_adamw(learning_rate: float, steps: int, momentum: float) -> keras.o
         learning_rate / 20, steps - warm_up, alpha=0.02, warmup_target=learning_rate, warmup_steps=warm_up
     )
     return keras.optimizers.AdamW(rate, weight_decay=1e-4, clipnorm=1.0, use_ema=True, ema_momentum=momentum)
+
+
+def without_optimizer(network: LanDriver) -> LanDriver:
+    """Returns a copy of a trained network whose file holds its weights alone."""
+    copy = LanDriver(**network.get_config())
+    copy.build()
+    copy.set_weights(network.get_weights())
+    return copy

@@ -1,6 +1,5 @@
 """Makes the CarRacing policy: drives, trains, drives again; killed anywhere, it goes on where it was."""
 
-import json
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict
@@ -14,14 +13,14 @@ from keras import ops
 from models import checkpoint
 from models.checkpoint import Manifest
 from models.driver import LanDriver
-from models.errors import UserError
 from models.versions import versions
 from training.carracing.chunks import Chunks
 from training.carracing.collect import Round, collect, load_round, round_weights
 from training.carracing.demonstration import Demonstration
 from training.carracing.recipe import PREPROCESSING, Recipe
-from training.optimizer import averaged_adamw
+from training.optimizer import averaged_adamw, without_optimizer
 from training.progress import Progress
+from training.settled import settle
 
 POLICY_NAME = "carracing-lan"
 OUTPUTS = {
@@ -53,15 +52,7 @@ class Trainer:
 
     def __init__(self, work: Path, recipe: Recipe, progress: Progress) -> None:
         self.work, self.recipe, self.progress = work, recipe, progress
-        work.mkdir(parents=True, exist_ok=True)
-        settled = work / "recipe.json"
-        text = json.dumps(asdict(recipe), indent=2) + "\n"
-        if settled.exists() and settled.read_text() != text:
-            raise UserError(
-                f"The folder {work} was begun with other settings, which its recipe.json holds: "
-                "use the same settings, or another folder."
-            )
-        settled.write_text(text)
+        settle(work / "recipe.json", asdict(recipe))
 
     def run(self) -> Path:
         """Drives and trains all rounds that are still to do and returns the last one's weights."""
@@ -123,10 +114,7 @@ class Trainer:
                     _Follow(batches, advance),
                 ],
             )
-        trained = LanDriver(**network.get_config())
-        trained.build()
-        trained.set_weights(network.get_weights())
-        checkpoint.save(weights, trained, self._manifest(number))
+        checkpoint.save(weights, without_optimizer(network), self._manifest(number))
         shutil.rmtree(backup, ignore_errors=True)
 
     def _batches(self, drives: list[Demonstration], number: int, count: int | None = None) -> Chunks:

@@ -8,12 +8,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from models.errors import UserError
 from training.experiments.inspection import inspect
 from training.experiments.sequences import Fold
 from training.experiments.study import Contender, Experiment, Study
 from training.experiments.trainee import Trainee
 from training.progress import Progress
+from training.settled import settle
 
 TUNING_SEED = 1000
 """Seed of the fold and the weights by which learning rates are chosen; never reported."""
@@ -47,15 +47,7 @@ class Runner:
 
     def __init__(self, out: Path, experiment: Experiment, seeds: int, progress: Progress) -> None:
         self.out, self.experiment, self.seeds, self.progress = out, experiment, seeds, progress
-        out.mkdir(parents=True, exist_ok=True)
-        settled = out / "budget.json"
-        text = json.dumps(asdict(experiment.budget), indent=2) + "\n"
-        if settled.exists() and settled.read_text(encoding="utf-8") != text:
-            raise UserError(
-                f"The folder {out} was begun with another budget, which its budget.json holds: "
-                "choose another folder, or remove this one."
-            )
-        settled.write_text(text, encoding="utf-8")
+        settle(out / "budget.json", asdict(experiment.budget))
 
     def run(self) -> None:
         """Trains and measures all cells that are still missing, contender after contender."""

@@ -11,10 +11,10 @@ import keras
 from models import checkpoint
 from models.checkpoint import Manifest
 from models.driver import LanDriver
-from models.errors import UserError
 from models.versions import versions
-from training.optimizer import averaged_adamw
+from training.optimizer import averaged_adamw, without_optimizer
 from training.progress import Progress
+from training.settled import settle
 from training.udacity.augment import Augmentation
 from training.udacity.collect import Collection, collect
 from training.udacity.drive import Drives
@@ -46,15 +46,7 @@ class Trainer:
     ) -> None:
         self.work, self.recipe, self.data = work, collection.recipe, data
         self._collection, self._judge, self._progress = collection, judge, progress
-        work.mkdir(parents=True, exist_ok=True)
-        settled = work / "recipe.json"
-        text = json.dumps({"recipe": asdict(self.recipe), "data": data}, indent=2) + "\n"
-        if settled.exists() and settled.read_text(encoding="utf-8") != text:
-            raise UserError(
-                f"The folder {work} was begun with other settings or recordings, which its recipe.json "
-                "holds: use the same, or another folder."
-            )
-        settled.write_text(text, encoding="utf-8")
+        settle(work / "recipe.json", {"recipe": asdict(self.recipe), "data": data})
 
     def run(self) -> Path:
         """Drives and trains whatever is still to do and returns the weights with the best score."""
@@ -79,9 +71,7 @@ class Trainer:
                     if self._patience_ends(history):
                         break
                     loss = self._fit(network, source, number)
-                    checkpoint.save(
-                        self._weights(number), _without_optimizer(network), self._manifest(number)
-                    )
+                    checkpoint.save(self._weights(number), without_optimizer(network), self._manifest(number))
                     history[number] = {"loss": loss, "score": self._judge(self._weights(number))}
                     network.save(self._state(number))
                     self._history_path.write_text(json.dumps(history, indent=2) + "\n", encoding="utf-8")
@@ -142,10 +132,3 @@ class Trainer:
             },
             versions=versions(),
         )
-
-
-def _without_optimizer(network: LanDriver) -> LanDriver:
-    copy = LanDriver(**network.get_config())
-    copy.build()
-    copy.set_weights(network.get_weights())
-    return copy
