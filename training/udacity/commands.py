@@ -89,10 +89,12 @@ def _train_lan(
     console = Console()
     collection = Collection(work / "drives", recordings, Recipe(seed=seed).scaled(scale))
     trainer = Trainer(work, collection, lambda weights: judge(weights, recordings), data, Progress(console))
-    best = load(trainer.run())
+    drives = trainer.drive()
+    trainer.train(drives)
+    best = load(trainer.best())
     save(out, best.network, best.manifest)
     export(out)
-    write_report(trainer.history(), trainer.drive(), work / "report.png")
+    write_report(trainer.history(), drives, work / "report.png")
     console.print(f"Weights: {out}\nReport: {work / 'report.png'}", soft_wrap=True)
 
 

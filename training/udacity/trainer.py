@@ -51,6 +51,10 @@ class Trainer:
     def run(self) -> Path:
         """Drives and trains whatever is still to do and returns the weights with the best score."""
         self.train(self.drive())
+        return self.best()
+
+    def best(self) -> Path:
+        """Returns the weights of the round with the best score."""
         history = self.history()
         return self._weights(min(history, key=lambda number: history[number]["score"]))
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sim_bridges.udacity.recording import Recording
 from sim_bridges.udacity.replay.light import Lamp, Light
 from sim_bridges.udacity.replay.scene import Scene
-from sim_bridges.udacity.vehicle import Pose, Vehicle
+from sim_bridges.udacity.vehicle import Vehicle
 
 INTERVENTION_M = 3.0
 INTERVENTION_RAD = float(np.radians(45))
@@ -116,6 +116,6 @@ class World:
 
     def _intervene(self) -> None:
         self.interventions.append(self.place)
-        pose: Pose = self.scene.path.pose(self.place.index)
+        pose = self.scene.path.pose(self.place.index)
         self.vehicle = Vehicle(pose, max(self.vehicle.speed_mps, 0.0))
         self.place = self._locate(self.place.index)
