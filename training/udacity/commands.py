@@ -52,8 +52,8 @@ def train(
 ) -> None:
     """Trains the policy for the Udacity simulator on recordings of its training mode.
 
-    Takes about an hour on two cores. Killed anywhere, the same command goes on. The working folder gets a
-    report.png with the loss and the score in closed loop after each round.
+    Takes half an hour to an hour on two cores. Killed anywhere, the same command goes on. The working
+    folder gets a report.png with the loss and the score in closed loop after each round.
     """
     from sim_bridges.udacity.recording import read_recording
     from sim_bridges.udacity.recording.rows import parse_rows
