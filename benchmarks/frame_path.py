@@ -4,6 +4,18 @@ Both ways take the same telemetries and drive by the same published network with
 in one process: JSON, base64, JPEG, crop, resize and colours, network, speed control, reply. The usual way
 decodes with Pillow and calls `model.predict`; ours runs LiteRT, and has the safety envelope besides. Sockets
 are left out; the loop's benchmark has them.
+
+`vs_limit` divides our time by that of what cannot be spared: decoding by simplejpeg, the fastest decoder
+found, and the network's arithmetic at the speed of a product of two large matrices on the one core that the
+network gets. `part` tells where our time goes, each part on its own, beside its limit. Most above the limit
+is the network's, and much of that no engine on one core can spare: a convolution with some tens of filters
+is a narrow matrix product, which does not fill the processor's units as a large one does.
+`convolutions.vs_limit` is the time of bare matrix products of the convolutions' shapes, by OpenBLAS, without
+gathering pixels, activations or the rest of the network, as a multiple of the limit of the whole network's
+arithmetic; `vs_bare_products` is `vs_limit` with these products in the arithmetic's place. LiteRT takes as
+long for 36 filters as for 64, and a pass of its own for each activation; OpenVINO has neither fault, but was
+not fast enough either, and takes several times the space. Two threads (`network_two_threads`) shorten a
+frame only while a core is idle; with many vehicles none is.
 """
 
 from __future__ import annotations
@@ -12,11 +24,8 @@ import base64
 import gc
 import io
 import json
-import os
 import re
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 import tracemalloc
@@ -30,9 +39,9 @@ import cv2
 import keras
 import numpy as np
 import simplejpeg
-import tensorflow as tf
 from PIL import Image
 
+from benchmarks.frame_limit import Arithmetic, arithmetic
 from benchmarks.loop import exported_policy
 from benchmarks.usual_drive import network as usual_network
 from controller.interface import Command, Observation, Policy
@@ -40,9 +49,13 @@ from controller.longitudinal import CruiseMemory, CruiseSettings, cruise
 from controller.pixel_policy import load_policy_factory
 from controller.runtime import RuntimeChoice
 from controller.safety import Frame, Memory, SafetyLimits, advance
+from controller.session import VehicleFrame
+from models import checkpoint
 from models.export import export
-from models.published import INPUT_SHAPE
+from models.exported import SUFFIX, LiteRtNetwork
+from models.published import INPUT_SHAPE, PREPROCESSING
 from sim_bridges.udacity.bridge import vehicle_frame
+from sim_bridges.udacity.camera import decode_frame, read_jpeg
 from sim_bridges.udacity.dialect import STEER, write_command
 from tests.models.test_published import Published
 from tests.sim_bridges.udacity.simulator_client import noisy_road
@@ -56,20 +69,22 @@ TRACED_FRAMES = 2_000
 FRAME_S = 0.05
 SPEED_MPS = 6.7
 SAME_STEERING = 1e-3
+PARTS = (
+    "json",
+    "base64",
+    "decode",
+    "preprocessing",
+    "network",
+    "network_two_threads",
+    "safety_and_reply",
+)
 
 Row = dict[str, Any]
-
-_MATRIX_SPEED = """
-import time
-import numpy as np
-a = np.random.default_rng(0).random((1024, 1024), np.float32)
-times_s = []
-for _ in range(20):
-    begin_s = time.perf_counter()
-    a @ a
-    times_s.append(time.perf_counter() - begin_s)
-print(2 * 1024**3 / np.median(times_s))
-"""
+Way = Callable[[Any], object]
+Contestant = tuple[str, Way, list[Any], int]
+"""Name, what is done with an item, the items, and how often in a round."""
+Rounds = dict[str, list[list[float]]]
+"""For each contestant and round the seconds of every item."""
 
 
 def run() -> list[Row]:
@@ -79,14 +94,22 @@ def run() -> list[Row]:
         published = Published(Path(folder))
         export(published.path)
         ours = OurWay(load_policy_factory(published.path, RuntimeChoice.LITERT)())
+        exported = checkpoint.beside(published.path, SUFFIX).read_bytes()
         driver = OurWay(load_policy_factory(exported_policy(Path(folder)), RuntimeChoice.LITERT)())
     usual = UsualWay(published.network)
     _check_same_steering(ours, usual, texts)
-    rounds = _in_turns(ours, driver, usual, texts)
+    rounds = _in_turns(
+        [
+            ("ours", ours, texts, OUR_FRAMES),
+            ("usual", usual, texts, USUAL_FRAMES),
+            ("driver", driver, texts, OUR_FRAMES),
+            *_parts(ours, exported, texts),
+        ]
+    )
     return [
         *_ratios("", rounds["usual"], rounds["ours"], "the same network"),
         *_ratios("driver.", rounds["usual"], rounds["driver"], "our driving network"),
-        _limit(rounds, published.network),
+        *_limits(rounds, arithmetic(published.network)),
         *_flatness(ours, texts),
     ]
 
@@ -110,8 +133,12 @@ class OurWay:
         """Return the reply to a telemetry; one frame later than the call before."""
         self._now_s += FRAME_S
         frame = vehicle_frame(json.loads(text[2:])[1], self._now_s)
+        observation = Observation(frame.look().image, self._now_s, frame.speed_mps)
+        return self.reply(frame, self._policy.act(observation).steering)
+
+    def reply(self, frame: VehicleFrame, steering: float) -> str:
+        """Return the reply to a frame for which the network proposes a steering."""
         speed_mps = frame.speed_mps or 0.0
-        steering = self._policy.act(Observation(frame.look().image, self._now_s, speed_mps)).steering
         self._cruise, pedals = cruise(self._cruise, self._now_s, speed_mps, steering, self._settings)
         proposal = Command(steering, pedals.gas, pedals.brake)
         event = Frame(self._now_s, proposal, speed_mps=speed_mps, steering=frame.steering)
@@ -161,37 +188,44 @@ def _telemetry(seed: int) -> str:
     return "42" + json.dumps(["telemetry", body], separators=(",", ":"))
 
 
-def _jpeg(text: str) -> bytes:
-    return base64.b64decode(json.loads(text[2:])[1]["image"])
-
-
 def _check_same_steering(ours: OurWay, usual: UsualWay, texts: list[str]) -> None:
     difference = max(abs(ours.steering(text) - usual.steering(text)) for text in texts)
     if difference > SAME_STEERING:
         raise RuntimeError(f"the two ways steer differently, by {difference:g}")
 
 
-def _in_turns(
-    ours: OurWay, driver: OurWay, usual: UsualWay, texts: list[str]
-) -> dict[str, list[list[float]]]:
-    """Return the seconds of every frame of every round, for each way and for decoding alone."""
-    jpegs = [_jpeg(text) for text in texts]
-    parts: list[tuple[str, Callable[[Any], object], list[Any], int]] = [
-        ("ours", ours, texts, OUR_FRAMES),
-        ("usual", usual, texts, USUAL_FRAMES),
-        ("driver", driver, texts, OUR_FRAMES),
-        ("decode", simplejpeg.decode_jpeg, jpegs, OUR_FRAMES),
+def _parts(ours: OurWay, exported: bytes, texts: list[str]) -> list[Contestant]:
+    """Return the parts of our way, each with inputs of its own, and the fastest decoder."""
+    payloads = [json.loads(text[2:])[1] for text in texts]
+    jpegs = [read_jpeg(payload["image"]) for payload in payloads]
+    images = [decode_frame(jpeg) for jpeg in jpegs]
+    inputs = [PREPROCESSING(image) for image in images]
+    one, two = (LiteRtNetwork(exported, threads) for threads in (1, 2))
+    parts: list[tuple[str, Way, list[Any]]] = [
+        ("json", lambda text: json.loads(text[2:]), texts),
+        ("base64", lambda payload: read_jpeg(payload["image"]), payloads),
+        ("decode", decode_frame, jpegs),
+        ("preprocessing", PREPROCESSING, images),
+        ("network", lambda frame: one.step(frame, 0.0, None), inputs),
+        ("safety_and_reply", lambda payload: ours.reply(vehicle_frame(payload, 0.0), 0.01), payloads),
+        ("network_two_threads", lambda frame: two.step(frame, 0.0, None), inputs),
+        ("simplejpeg", simplejpeg.decode_jpeg, jpegs),
     ]
-    for _, way, items, _ in parts:
+    return [(name, way, items, OUR_FRAMES) for name, way, items in parts]
+
+
+def _in_turns(contestants: list[Contestant]) -> Rounds:
+    """Return the seconds of every frame of every round of each contestant."""
+    for _, way, items, _ in contestants:
         _seconds(way, items, WARM_UP_FRAMES)
-    rounds: dict[str, list[list[float]]] = {name: [] for name, *_ in parts}
+    rounds: Rounds = {name: [] for name, *_ in contestants}
     for _ in range(ROUNDS):
-        for name, way, items, count in parts:
+        for name, way, items, count in contestants:
             rounds[name].append(_seconds(way, items, count))
     return rounds
 
 
-def _seconds(way: Callable[[Any], object], items: list[Any], count: int) -> list[float]:
+def _seconds(way: Way, items: list[Any], count: int) -> list[float]:
     times_s = []
     for item in islice(cycle(items), count):
         begin_s = time.perf_counter()
@@ -216,33 +250,48 @@ def _ratios(prefix: str, usual: list[list[float]], ours: list[list[float]], netw
     return rows
 
 
-def _limit(rounds: dict[str, list[list[float]]], network: keras.Model) -> Row:
-    """Return our time as a multiple of what cannot be spared: decoding and the network's arithmetic."""
-    ours_s, decode_s = (
-        statistics.median(map(statistics.median, rounds[name])) for name in ("ours", "decode")
-    )
-    operations, per_s = _operations(network), _matrix_operations_per_s()
-    limit_s = decode_s + operations / per_s
-    against = (
-        f"{1e6 * limit_s:.0f} us: simplejpeg {1e6 * decode_s:.0f} us, {1e-6 * operations:.0f} MFLOP "
-        f"at {1e-9 * per_s:.0f} GFLOP/s of one core {1e6 * operations / per_s:.0f} us"
-    )
-    return _row("frame_path.p50.vs_limit", ours_s / limit_s, "ratio", against)
+def _limits(rounds: Rounds, arithmetic: Arithmetic) -> list[Row]:
+    """Return our time and those of its parts beside what cannot be spared."""
+    medians_s = {name: [statistics.median(times_s) for times_s in each] for name, each in rounds.items()}
+    ours_s = medians_s["ours"]
+    decode_s = statistics.median(medians_s["simplejpeg"])
+    limit_s = decode_s + arithmetic.seconds
+    bare_s = decode_s + arithmetic.products_s
+    limits = {"decode": decode_s, "network": arithmetic.seconds, "network_two_threads": arithmetic.seconds}
+    reasons = {"decode": "simplejpeg", "network": str(arithmetic), "network_two_threads": "on one core"}
+    rows = [
+        _spread_row(
+            "p50.vs_limit",
+            [s / limit_s for s in ours_s],
+            "ratio",
+            f"{1e6 * limit_s:.0f} us: simplejpeg {1e6 * decode_s:.0f} us, {arithmetic} "
+            f"{1e6 * arithmetic.seconds:.0f} us",
+            "<= 1.5",
+        ),
+        _spread_row(
+            "p50.vs_bare_products",
+            [s / bare_s for s in ours_s],
+            "ratio",
+            f"{1e6 * bare_s:.0f} us: the same, but matrix products of the convolutions' shapes",
+        ),
+        _row(
+            "frame_path.convolutions.vs_limit",
+            arithmetic.products_s / arithmetic.seconds,
+            "ratio",
+            f"bare products {1e6 * arithmetic.products_s:.0f} us, limit {1e6 * arithmetic.seconds:.0f} us",
+        ),
+    ]
+    for name in PARTS:
+        share = statistics.median(medians_s[name]) / statistics.median(ours_s)
+        limit = f"; limit {1e6 * limits[name]:.0f} us: {reasons[name]}" if name in limits else ""
+        against = f"{share:.0%} of our way{limit}"
+        rows.append(_spread_row(f"part.{name}_us", [1e6 * s for s in medians_s[name]], "us", against))
+    return rows
 
 
-def _operations(network: keras.Model) -> int:
-    """Return the floating-point operations of one frame."""
-    step = tf.function(lambda frame: network(frame, training=False))
-    graph = step.get_concrete_function(tf.TensorSpec((1, *INPUT_SHAPE), tf.float32)).graph
-    options = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation() | {"output": "none"}
-    return int(tf.compat.v1.profiler.profile(graph, options=options).total_float_ops)
-
-
-def _matrix_operations_per_s() -> float:
-    """Return the speed of a large matrix product on one core, as many as the network gets."""
-    one_core = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", _MATRIX_SPEED]
-    return float(subprocess.run(command, env=one_core, capture_output=True, check=True).stdout)  # noqa: S603
+def _spread_row(name: str, values: list[float], unit: str, against: str, asked: str = "") -> Row:
+    spread = {"min": min(values), "max": max(values), "asked": asked}
+    return _row(f"frame_path.{name}", statistics.median(values), unit, against) | spread
 
 
 def _flatness(ours: OurWay, texts: list[str]) -> list[Row]:
