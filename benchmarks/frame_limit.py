@@ -16,7 +16,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-LARGE = (1024, 1024, 1024)
+LARGE = (512, 512, 512)
 
 _ONE_CORE = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 _PRODUCTS_S = """
@@ -28,7 +28,7 @@ for rows, inner, columns in json.loads(sys.argv[1]):
     a, b = random.random((rows, inner), np.float32), random.random((inner, columns), np.float32)
     out = np.empty((rows, columns), np.float32)
     times_s = []
-    for _ in range(50):
+    for _ in range(200):
         begin_s = time.perf_counter()
         np.matmul(a, b, out=out)
         times_s.append(time.perf_counter() - begin_s)
