@@ -89,7 +89,7 @@ Rounds = dict[str, list[list[float]]]
 
 def run() -> list[Row]:
     """Return how many times longer the usual way takes, how near ours is to its limit, and what it keeps."""
-    texts = [_telemetry(seed) for seed in range(8)]
+    texts = [telemetry(seed) for seed in range(8)]
     with tempfile.TemporaryDirectory() as folder:
         published = Published(Path(folder))
         export(published.path)
@@ -182,7 +182,8 @@ class UsualWay:
         return float(self._network.predict(frame[None], verbose=0)[0, 0])
 
 
-def _telemetry(seed: int) -> str:
+def telemetry(seed: int) -> str:
+    """Return the text of a telemetry with a drawn road."""
     image = base64.b64encode(noisy_road(seed)).decode()
     body = {"steering_angle": "0.0000", "throttle": "0.2000", "speed": "12.0000", "image": image}
     return "42" + json.dumps(["telemetry", body], separators=(",", ":"))

@@ -32,7 +32,7 @@ def run() -> list[Row]:
             network.attention = attends(
                 network.attention.d_model, network.attention.num_heads, network.window
             )
-        functions[name] = _step(network)
+        functions[name] = training_step(network)
     rounds = alternate(functions, SECONDS)
     return [
         ratio_row("training_step.vs_softmax", rounds, "lan", "softmax", "softmax attention instead", "<= 1.1")
@@ -59,7 +59,8 @@ class SoftmaxAttention(keras.layers.Layer):
         return self.attention(features, features, attention_mask=mask[None])
 
 
-def _step(network: keras.Model) -> Callable[[], Any]:
+def training_step(network: keras.Model) -> Callable[[], Any]:
+    """Return one training step of a network on a random batch, which has run once."""
     random = np.random.default_rng(0)
     times_s = np.tile(np.arange(FRAMES) * 0.05, (BATCH, 1)).astype("float32")
     inputs = {
