@@ -99,7 +99,7 @@ class Augmentation:
     def _some_noise(self, shape: tuple[int, ...], random: np.random.Generator) -> NDArray[np.float32]:
         first = int(random.integers(0, NOISE_BANK))
         size = int(np.prod(shape))
-        return np.resize(self._noise[first:], size).reshape(shape)
+        return np.resize(self._noise[first : first + size], size).reshape(shape)
 
 
 def _pixel_centres(preprocessing: Preprocessing) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -31,12 +31,13 @@ class Scene:
 
         What the nearest camera did not see there, it or the center camera saw some metres before.
         """
-        side = self._nearest_camera(pose, index)
-        views = [self._source(pose, index, side)]
+        shift = self._shift(pose, index)
+        side = nearest_camera(shift.right_m)
+        views = [self._source(index, side, shift)]
         for camera, before_m in ((side, 6.0), ("center", 12.0)):
             before = int(np.searchsorted(self.path.distance_m, self.path.distance_m[index] - before_m))
             if before < index:
-                views.append(self._source(pose, before, camera))
+                views.append(self._source(before, camera, self._shift(pose, before)))
         return synthesize(views, rows)
 
     def frame(self, pose: Pose, index: int) -> Image:
@@ -48,12 +49,8 @@ class Scene:
         recorded = self.path.pose(index).moved(ahead_m=FRONT.forward_m)
         return Shift(*pose.moved(ahead_m=FRONT.forward_m).seen_from(recorded))
 
-    def _nearest_camera(self, pose: Pose, index: int) -> str:
-        return nearest_camera(self._shift(pose, index).right_m)
-
-    def _source(self, pose: Pose, index: int, camera: str) -> tuple[Image, Shift]:
+    def _source(self, index: int, camera: str, shift: Shift) -> tuple[Image, Shift]:
         """Returns a frame, the center camera's where there is none of this camera, and the way from it."""
         if self.recording.images[camera][index] is None:
             camera = "center"
-        shift = self._shift(pose, index)
         return self._image(index, camera), replace(shift, right_m=shift.right_m - SIDES_M[camera])
