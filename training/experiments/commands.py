@@ -13,8 +13,8 @@ def experiment(
     name: Annotated[
         str,
         typer.Argument(
-            help="universal-approximation, event-mnist, person-activity, remaining-useful-life, imputation "
-            "or ablation."
+            help="universal-approximation, event-mnist, person-activity, remaining-useful-life, imputation, "
+            "ablation or lane-keeping."
         ),
     ],
     data: Annotated[

@@ -7,17 +7,16 @@ import numpy as np
 from keras import ops
 
 from models.lan import LAN
-from training.experiments.sequences import Sequences
 
 SEQUENCES = 128
 
 
-def inspect(network: keras.Model, data: Sequences) -> dict[str, Any] | None:
+def inspect(network: keras.Model, inputs: dict[str, np.ndarray]) -> dict[str, Any] | None:
     """Returns facts about the first LAN layer of a network, None if it has none.
 
     Args:
         network: A trained network.
-        data: Data to look at; its first sequences are used.
+        inputs: What it is to look at; about `SEQUENCES` sequences are enough.
 
     Returns:
         `entropy`: of the attention weights, as a share of that of equal weights, averaged over heads and the
@@ -29,8 +28,7 @@ def inspect(network: keras.Model, data: Sequences) -> dict[str, Any] | None:
     if layer is None:
         return None
     reader = keras.Model(network.input, list(layer.input))
-    sample = data.take(np.arange(min(SEQUENCES, len(data))))
-    *given, allowed = reader.predict(sample.inputs(), verbose=0)
+    *given, allowed = reader.predict(inputs, verbose=0)
     seen = layer.inspect(given[0] if len(given) == 1 else given, attention_mask=allowed)
     queries = slice(None) if layer.return_sequences else slice(-1, None)
     weights = ops.convert_to_numpy(seen.weights)[:, :, queries]

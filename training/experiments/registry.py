@@ -4,11 +4,8 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
-import numpy as np
-
 from models.errors import UserError
-from training.experiments.sequences import Fold
-from training.experiments.study import Budget, Experiment, Study
+from training.experiments.study import Budget, Experiment
 
 NAMES = (
     "universal-approximation",
@@ -17,9 +14,8 @@ NAMES = (
     "remaining-useful-life",
     "imputation",
     "ablation",
+    "lane-keeping",
 )
-
-QUICK_SEQUENCES = 256
 
 
 def load(name: str, data: Path | None) -> Experiment:
@@ -40,10 +36,6 @@ def quick(experiment: Experiment) -> Experiment:
     ours, rivals = experiment.ours[0]
     # XLA takes longer to compile a network than a trial takes without it.
     contenders = tuple(replace(c, jit=False) for c in study.contenders if c.name in (ours, *rivals))
-    small = replace(study, fold=lambda seed: _shrink(study, seed), contenders=contenders)
+    small = replace(study.quick(), contenders=contenders)
     budget = Budget(epochs=2, batch_size=experiment.budget.batch_size, rates=experiment.budget.rates[:1])
     return replace(experiment, studies=(small,), budget=budget)
-
-
-def _shrink(study: Study, seed: int) -> Fold:
-    return Fold(*(part.take(np.arange(min(QUICK_SEQUENCES, len(part)))) for part in study.fold(seed)))

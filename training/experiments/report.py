@@ -7,7 +7,7 @@ import numpy as np
 
 from models.versions import versions
 from training.experiments.runner import Runner, write_json
-from training.experiments.study import Budget, Contender, Experiment, Study
+from training.experiments.study import Budget, Contender, Experiment, Table
 
 Row = dict[str, Any]
 
@@ -17,15 +17,17 @@ UNIFORM = 0.95
 
 def rows(runner: Runner, fewest_seeds: int = 1) -> list[Row]:
     """Returns a row for each finished model, data set, protocol and metric."""
-    return [
+    found = [
         row
         for study, contender, cells in runner.results()
         if len(cells) >= fewest_seeds
         for row in _rows(runner, study, contender, cells)
     ]
+    further = runner.experiment.further
+    return found if further is None else found + further(runner, found)
 
 
-def _rows(runner: Runner, study: Study, contender: Contender, cells: list[Row]) -> list[Row]:
+def _rows(runner: Runner, study: Table, contender: Contender, cells: list[Row]) -> list[Row]:
     attention = [cell["attention"] for cell in cells if cell["attention"]]
     constants = np.array([seen["time_constants"] for seen in attention])
     shared = {

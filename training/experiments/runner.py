@@ -8,9 +8,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from training.experiments.inspection import inspect
+from training.experiments.inspection import SEQUENCES, inspect
 from training.experiments.sequences import Fold
-from training.experiments.study import Contender, Experiment, Study
+from training.experiments.study import Contender, Experiment, Study, Table
 from training.experiments.trainee import Trainee
 from training.progress import Progress
 from training.settled import settle
@@ -23,13 +23,13 @@ TUNING_SEED = 1000
 class Cell:
     """One model in one study under one seed."""
 
-    study: Study
+    study: Table
     contender: Contender
     seed: int
 
     def path(self, out: Path) -> Path:
         """Returns where its result lies."""
-        return _folder(out, self.study, self.contender) / f"seed-{self.seed}.json"
+        return folder_of(out, self.study, self.contender) / f"seed-{self.seed}.json"
 
 
 class Runner:
@@ -51,6 +51,9 @@ class Runner:
 
     def run(self) -> None:
         """Trains and measures all cells that are still missing, contender after contender."""
+        if self.experiment.carry_out is not None:
+            self.experiment.carry_out(self)
+            return
         for contender in _contenders(self.experiment):
             if contender.requires and find_spec(contender.requires) is None:
                 continue
@@ -71,7 +74,7 @@ class Runner:
             trainee = Trainee(study, contender, budget, tuning.train)
             rate = self._choose_rate(study, contender, trainee, tuning, advance)
             for cell in missing:
-                write_json(cell.path(self.out), self._measure(cell, trainee, rate, advance))
+                write_json(cell.path(self.out), self._measure(study, cell.seed, trainee, rate, advance))
 
     def _choose_rate(
         self, study: Study, contender: Contender, trainee: Trainee, fold: Fold, advance: Any
@@ -82,26 +85,28 @@ class Runner:
             return budget.rates[0]
         losses = {}
         for rate in budget.rates:
-            path = _folder(self.out, study, contender) / f"rate-{rate:g}.json"
+            path = folder_of(self.out, study, contender) / f"rate-{rate:g}.json"
             if not path.exists():
                 training = trainee.train(fold, TUNING_SEED, rate, budget.tuning_epochs, advance)
                 write_json(path, {"validation_loss": min(training.validation_loss, default=float("inf"))})
             losses[rate] = json.loads(path.read_text(encoding="utf-8"))["validation_loss"]
         return min(losses, key=lambda rate: losses[rate])
 
-    def _measure(self, cell: Cell, trainee: Trainee, rate: float, advance: Any) -> dict[str, Any]:
-        fold = cell.study.fold(cell.seed)
-        training = trainee.train(fold, cell.seed, rate, self.experiment.budget.epochs, advance)
+    def _measure(
+        self, study: Study, seed: int, trainee: Trainee, rate: float, advance: Any
+    ) -> dict[str, Any]:
+        fold = study.fold(seed)
+        training = trainee.train(fold, seed, rate, self.experiment.budget.epochs, advance)
         predicted = trainee.predict(fold.test)
         return {
-            "metrics": {metric.name: metric.measure(fold.test, predicted) for metric in cell.study.metrics},
+            "metrics": {metric.name: metric.measure(fold.test, predicted) for metric in study.metrics},
             "parameters": trainee.parameters,
             "learning_rate": rate,
             "training": asdict(training),
-            "attention": inspect(trainee.network, fold.test),
+            "attention": inspect(trainee.network, fold.test.first(SEQUENCES).inputs()),
         }
 
-    def results(self) -> Iterator[tuple[Study, Contender, list[dict[str, Any]]]]:
+    def results(self) -> Iterator[tuple[Table, Contender, list[dict[str, Any]]]]:
         """Yields the finished cells of each contender in each study, at least one.
 
         Each is as it was written, with the date on which that was.
@@ -143,7 +148,8 @@ def _contenders(experiment: Experiment) -> list[Contender]:
     return found
 
 
-def _folder(out: Path, study: Study, contender: Contender) -> Path:
+def folder_of(out: Path, study: Table, contender: Contender) -> Path:
+    """Returns where the results of a contender in a table lie."""
     return out / _slug(study.title) / _slug(contender.name)
 
 

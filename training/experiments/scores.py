@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -14,12 +15,13 @@ class Metric:
 
     Attributes:
         name: Its name with the unit.
-        measure: Returns it, given the sequences and what a network predicted for them.
+        measure: Returns it, given the sequences and what a network predicted for them; for other data see
+            the kind of table.
         smaller_is_better: Which way it points.
     """
 
     name: str
-    measure: Callable[[Sequences, np.ndarray], float]
+    measure: Callable[[Any, Any], float]
     smaller_is_better: bool = True
 
 

@@ -36,6 +36,10 @@ class Sequences:
         """Returns the chosen sequences."""
         return Sequences(*(getattr(self, field.name)[indices] for field in fields(self)))
 
+    def first(self, count: int) -> "Sequences":
+        """Returns the first sequences, as many as there are."""
+        return self.take(np.arange(min(count, len(self))))
+
     def inputs(self) -> dict[str, np.ndarray]:
         """Returns what a network reads, by the names of its inputs."""
         return {

@@ -1,7 +1,7 @@
 """What a table of an experiment is made of."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -11,6 +11,8 @@ from training.experiments.sequences import Fold
 from training.experiments.signals import Signal
 
 Tensor = Any
+
+QUICK_SEQUENCES = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +49,33 @@ class Contender:
 
 
 @dataclass(frozen=True, slots=True)
-class Study:
-    """One data set under one protocol: a table.
+class Table:
+    """One data set under one protocol.
 
     Attributes:
         dataset: Its name in tables.
         protocol: How it is split and scored, in a few words.
-        fold: Returns the data for a seed.
         contenders: Who takes part.
-        metrics: What is measured on the test data; the first decides.
+        metrics: What is measured; the first decides.
+    """
+
+    dataset: str
+    protocol: str
+    contenders: tuple[Contender, ...]
+    metrics: tuple[Metric, ...]
+
+    @property
+    def title(self) -> str:
+        """The name of the table."""
+        return f"{self.dataset}, {self.protocol}"
+
+
+@dataclass(frozen=True, slots=True)
+class Study(Table):
+    """A table of networks that are trained on sequences.
+
+    Attributes:
+        fold: Returns the data for a seed.
         loss: What training reduces.
         outputs: Features of a prediction.
         encode: Builds what stands before the contender.
@@ -63,21 +83,19 @@ class Study:
         every_step: Whether a prediction is wanted at each step instead of after the last.
     """
 
-    dataset: str
-    protocol: str
     fold: Callable[[int], Fold]
-    contenders: tuple[Contender, ...]
-    metrics: tuple[Metric, ...]
     loss: keras.losses.Loss
     outputs: int
     encode: Callable[[Signal, Size], Signal]
     size: Size = Size()
     every_step: bool = False
 
-    @property
-    def title(self) -> str:
-        """The name of its table."""
-        return f"{self.dataset}, {self.protocol}"
+    def quick(self) -> "Study":
+        """Returns a trial with few sequences."""
+        return replace(self, fold=self._few)
+
+    def _few(self, seed: int) -> Fold:
+        return Fold(*(part.first(QUICK_SEQUENCES) for part in self.fold(seed)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +122,19 @@ class Experiment:
     Attributes:
         name: Its name on the command line.
         about: What it asks and how, for the reader of its tables.
-        studies: Its tables.
+        studies: Its tables: each a `Study`, unless `carry_out` knows what else to do with them.
         budget: The effort for each model.
         ours: Contenders whose place the text comments on, each with those it should beat.
         after: Makes further pictures, given the runner: files `extra-*.png` and `extra-*.gif` in its folder.
+        carry_out: Writes the cells that are missing, given the runner, in place of the runner's own way.
+        further: Makes further rows for the report, given the runner and its rows.
     """
 
     name: str
     about: str
-    studies: tuple[Study, ...]
+    studies: tuple[Any, ...]
     budget: Budget
     ours: tuple[tuple[str, tuple[str, ...]], ...]
     after: Callable[[Any], None] | None = None
+    carry_out: Callable[[Any], None] | None = None
+    further: Callable[[Any, list[Any]], list[Any]] | None = None

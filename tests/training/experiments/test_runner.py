@@ -31,9 +31,9 @@ def fold(seed):
 STUDY = Study(
     "sums",
     "random",
-    fold,
     (OURS, RIVAL, MISSING),
     METRICS,
+    fold,
     keras.losses.MeanSquaredError(),
     1,
     dense_encoder,

@@ -1,0 +1,1 @@
+"""The parts of the experiment `lane-keeping`: its data, networks and drives."""

@@ -1,0 +1,200 @@
+"""Carries out the cells of driving experiments: data, all trainings, then all drives, on every core."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from controller.processes import map_in_processes
+from controller.runtime import limit_threads
+from models.errors import UserError
+from training.experiments.driving.contenders import BY_NAME
+from training.experiments.driving.film_study import FilmStudy, Rides
+from training.experiments.driving.ride import Driver, ride_all
+from training.experiments.driving.training import VALIDATION_BATCHES, answers, train
+from training.experiments.driving.window_driver import WindowDriver
+from training.experiments.inspection import SEQUENCES, inspect
+from training.experiments.runner import TUNING_SEED, Cell, Runner, folder_of, write_json
+from training.experiments.study import Budget
+from training.experiments.trainee import Training
+
+HELD_OUT_SEED = 999
+"""Seed of the chunks by which networks are compared, the same for all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One network of a table, in a form that another process can take.
+
+    Attributes:
+        study: The table, without its contenders.
+        contender: Name of the contender.
+        seed: Seed of weights and batches.
+        budget: The effort.
+        out: Folder for results.
+    """
+
+    study: FilmStudy
+    contender: str
+    seed: int
+    budget: Budget
+    out: Path
+
+    @property
+    def data(self) -> Path:
+        """The folder for data."""
+        return data_folder(self.out)
+
+    @property
+    def cell(self) -> Path:
+        """The file with its results."""
+        return Cell(self.study, BY_NAME[self.contender], self.seed).path(self.out)
+
+    def path(self, kind: str) -> Path:
+        """Returns where something of this network lies."""
+        return folder_of(self.out, self.study, BY_NAME[self.contender]) / f"seed-{self.seed}.{kind}"
+
+    def network(self, seed: int) -> WindowDriver:
+        """Returns the untrained network."""
+        keras.utils.clear_session()
+        keras.utils.set_random_seed(seed)
+        study = self.study
+        contender, image_shape = BY_NAME[self.contender], study.source.image_shape
+        return WindowDriver(contender, study.size, study.window, image_shape, study.hidden_rows, study.head)
+
+
+def data_folder(out: Path) -> Path:
+    """Returns the folder for data inside one for results."""
+    return out / "data"
+
+
+def carry_out(runner: Runner) -> None:
+    """Makes data, trains what is not trained yet, drives what has not been driven yet.
+
+    Of every table the first seed of each contender comes first, then the second; a table whose data cannot be
+    had is left out.
+    """
+    studies = [study for study in runner.experiment.studies if _has_data(runner, study)]
+    jobs = [
+        Job(replace(study, contenders=()), contender.name, seed, runner.experiment.budget, runner.out)
+        for seed in range(runner.seeds)
+        for study in studies
+        for contender in study.contenders
+    ]
+    _work(runner, "Training", _train, [job for job in jobs if not job.path("training.json").exists()])
+    _work(runner, "Driving", _finish, [job for job in jobs if not job.cell.exists()])
+
+
+def _has_data(runner: Runner, study: FilmStudy) -> bool:
+    try:
+        study.source.gather(data_folder(runner.out), runner.progress)
+    except UserError as error:
+        with runner.progress.task(f"{study.title} is left out. {error}", 1):
+            return False
+    return True
+
+
+def _work(runner: Runner, title: str, function: Callable[[Any], None], jobs: list[Any]) -> None:
+    with runner.progress.task(title, len(jobs)) as advance:
+        for _ in map_in_processes(function, jobs, limit_threads, (1,)):
+            advance()
+
+
+def _train(job: Job) -> None:
+    rate = _choose_rate(job)
+    network = job.network(job.seed)
+    training = _fit(job, network, job.seed, rate, job.budget.epochs)
+    held_out = job.study.source.batches(job.data, True, HELD_OUT_SEED, VALIDATION_BATCHES)
+    wanted, given = answers(network, held_out)
+    measured = {}
+    if job.study.rides is None:
+        measured = {metric.name: metric.measure(wanted, given) for metric in job.study.metrics}
+    path = job.path("weights.npz")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(path, *network.get_weights())
+    content = {
+        "metrics": measured,
+        "parameters": sum(int(np.prod(weight.shape)) for weight in network.trainable_weights),
+        "learning_rate": rate,
+        "training": asdict(training),
+        "attention": _attention(network, held_out),
+    }
+    write_json(job.path("training.json"), content)
+    if job.study.rides is None:
+        _finish(job)
+
+
+def _fit(job: Job, network: WindowDriver, seed: int, rate: float, epochs: int) -> Training:
+    source = job.study.source
+    batches = source.batches(job.data, False, seed, job.study.batches)
+    held_out = source.batches(job.data, True, HELD_OUT_SEED, VALIDATION_BATCHES)
+    return train(network, batches, held_out, job.study.loss, rate, epochs)
+
+
+def _choose_rate(job: Job) -> float:
+    """Returns the rate whose trial had the smallest loss on held-out drives."""
+    if len(job.budget.rates) == 1:
+        return job.budget.rates[0]
+    losses = {}
+    for rate in job.budget.rates:
+        path = job.path("weights").parent / f"rate-{rate:g}.json"
+        if not path.exists():
+            network = job.network(TUNING_SEED)
+            training = _fit(job, network, TUNING_SEED, rate, job.budget.tuning_epochs)
+            write_json(path, {"validation_loss": training.validation_loss[-1]})
+        losses[rate] = json.loads(path.read_text(encoding="utf-8"))["validation_loss"]
+    return min(losses, key=lambda rate: losses[rate])
+
+
+def _attention(network: WindowDriver, held_out: keras.utils.PyDataset) -> dict[str, Any] | None:
+    windows = network.windows(held_out[0][0])
+    # Those that end in the later half of their chunks are full.
+    return inspect(network.decide, {name: np.asarray(x)[-SEQUENCES:] for name, x in windows.items()})
+
+
+def _finish(job: Job) -> None:
+    """Drives what is missing and writes the cell."""
+    if missing := _missing_rides(job):
+        _ride(job, missing)
+    write_json(job.cell, _measured(job))
+
+
+def _ride(job: Job, missing: list[tuple[Rides, float]]) -> None:
+    network = job.network(job.seed)
+    with np.load(job.path("weights.npz")) as weights:
+        network.set_weights([weights[name] for name in weights.files])
+    driver = Driver(network, job.study.command)
+    for rides, drop_share in missing:
+        scores = ride_all(driver, rides.tracks, drop_share, rides.limit)
+        write_json(_rides_path(job, drop_share), asdict(scores))
+
+
+def _missing_rides(job: Job) -> list[tuple[Rides, float]]:
+    """Returns the shares of lost frames at which the network has not driven yet."""
+    rides = job.study.rides
+    if rides is None:
+        return []
+    return [(rides, share) for share in rides.drop_shares if not _rides_path(job, share).exists()]
+
+
+def _rides_path(job: Job, drop_share: float) -> Path:
+    return job.path(f"rides-{drop_share:g}.json")
+
+
+def _measured(job: Job) -> dict[str, Any]:
+    """Returns the content of a cell: what the training found, and how the rides went."""
+    study = job.study
+    content: dict[str, Any] = json.loads(job.path("training.json").read_text(encoding="utf-8"))
+    if study.rides is not None:
+        rides = {
+            f"{drop_share:g}": json.loads(_rides_path(job, drop_share).read_text(encoding="utf-8"))
+            for drop_share in study.rides.drop_shares
+        }
+        loss = content["training"]["validation_loss"][-1]
+        content["metrics"] = {metric.name: metric.measure(rides, loss) for metric in study.metrics}
+        content["rides"] = rides
+    return content

@@ -1,0 +1,99 @@
+"""Steering on a recording of the Udacity simulator, split by laps."""
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from models.preprocessing import Preprocessing
+from sim_bridges.udacity.replay.stretches import read_part, stretches
+from training.experiments.data_folder import data_file
+from training.experiments.driving.aggregate import BATCH_SIZE, CHUNK_LENGTH
+from training.progress import Progress
+from training.udacity.drive import Drives
+from training.udacity.pipeline import ChunkSource
+from training.udacity.recipe import PREPROCESSING
+
+ORIGIN = "the public repository rslim087a/track"
+DRIVE_FRAMES = 40
+STRIDE = 10
+LEARNT_ROWS = ("12:1222", "2163:3600")
+"""The first lap, and the one in the other direction; between them lies a U-turn."""
+HELD_OUT_ROWS = ("1222:2069",)
+"""What was driven of the second lap, in the direction of the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedLaps:
+    """A person's laps, learnt from as they are: no frame is moved or put into another light.
+
+    Attributes:
+        folder: The recording; None for that of the folder with the data.
+        stride: Frames between the beginnings of the drives into which the laps are cut.
+    """
+
+    folder: Path | None
+    stride: int = STRIDE
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Shape of the frames."""
+        return (PREPROCESSING.height, PREPROCESSING.width, 3)
+
+    def gather(self, folder: Path, progress: Progress) -> None:
+        """Makes sure that the recording is there.
+
+        Raises:
+            UserError: It is not.
+        """
+        self._path()
+
+    def batches(self, folder: Path, held_out: bool, seed: int, count: int) -> keras.utils.PyDataset:
+        """Returns batches of chunks, thinned out at random and mirrored; none of it where held out."""
+        rows = HELD_OUT_ROWS if held_out else LEARNT_ROWS
+        return _RecordedChunks(_load(self._path(), rows, self.stride, PREPROCESSING), seed, count)
+
+    def quick(self) -> "RecordedLaps":
+        """Returns a source of fewer drives."""
+        return replace(self, stride=20 * STRIDE)
+
+    def _path(self) -> Path:
+        return data_file("udacity_track1", ORIGIN, self.folder)
+
+
+class _RecordedChunks(keras.utils.PyDataset):
+    """Batches of chunks: `frames`, `times_s` and steering."""
+
+    def __init__(self, drives: Drives, seed: int, count: int) -> None:
+        super().__init__(workers=1)
+        self._source = ChunkSource(drives, CHUNK_LENGTH, seed, augmentation=None)
+        self._count, self.epoch = count, 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: int) -> tuple[dict[str, NDArray[Any]], NDArray[np.float32]]:
+        first = (self.epoch * self._count + index) * BATCH_SIZE
+        chunks = [self._source.draw(number) for number in range(first, first + BATCH_SIZE)]
+        frames, times_s, intervals_s, steering = (np.stack(part) for part in zip(*chunks, strict=True))
+        return {"frames": frames, "times_s": times_s, "intervals_s": intervals_s}, steering
+
+
+@lru_cache(maxsize=2)
+def _load(folder: Path, rows: tuple[str, ...], stride: int, preprocessing: Preprocessing) -> Drives:
+    images, times_s, steering = [], [], []
+    for stretch in (stretch for part in rows for stretch in stretches(read_part(folder, part))):
+        frames = np.stack([preprocessing(stretch.image(index)) for index in range(len(stretch))])
+        for first in range(0, len(stretch) - DRIVE_FRAMES + 1, stride):
+            chosen = slice(first, first + DRIVE_FRAMES)
+            images.append(frames[chosen])
+            times_s.append(stretch.time_s[chosen])
+            steering.append(stretch.steering[chosen])
+    shape = (len(images), DRIVE_FRAMES, 3)
+    return Drives(
+        np.stack(images), np.stack(times_s), np.stack(steering).astype(np.float32), np.zeros(shape, "float32")
+    )

@@ -1,0 +1,76 @@
+"""Trains one network on frames."""
+
+import time
+from typing import Any
+
+import keras
+import numpy as np
+
+from training.experiments.driving.window_driver import WindowDriver
+from training.experiments.trainee import Training
+from training.optimizer import averaged_adamw
+
+AVERAGE_MOMENTUM = 0.99
+VALIDATION_BATCHES = 12
+
+
+def train(
+    network: WindowDriver,
+    batches: keras.utils.PyDataset,
+    held_out: keras.utils.PyDataset,
+    loss: Any,
+    rate: float,
+    epochs: int,
+) -> Training:
+    """Trains a network, which ends with its weights averaged over the last batches.
+
+    Args:
+        network: The network.
+        batches: What to train on; its `epoch` is set.
+        held_out: What the averaged weights are judged by at the end.
+        loss: From targets and outputs to a loss for each frame.
+        rate: Peak of the learning rate.
+        epochs: Number of epochs.
+
+    Returns:
+        How it went; with one validation loss, that at the end.
+    """
+    steps = epochs * len(batches)
+    network.compile(optimizer=averaged_adamw(rate, steps, AVERAGE_MOMENTUM), loss=loss, jit_compile=False)
+    clock = _Clock(batches)
+    history = network.fit(batches, epochs=epochs, verbose=0, callbacks=[clock])
+    wanted, given = answers(network, held_out)
+    return Training(
+        [float(value) for value in history.history["loss"]],
+        [float(np.mean(loss(wanted, given)))],
+        # The first epoch compiles.
+        float(np.median(clock.durations_s[1:] or clock.durations_s)),
+    )
+
+
+def answers(network: WindowDriver, batches: keras.utils.PyDataset) -> tuple[np.ndarray, np.ndarray]:
+    """Returns targets and outputs of the frames with a full window before them, `(N, ...)` each."""
+    full = slice(network.window - 1, None)
+    wanted, given = [], []
+    for number in range(len(batches)):
+        inputs, targets = batches[number]
+        outputs = network.predict_on_batch(inputs)
+        wanted.append(targets[:, full].reshape(-1, targets.shape[-1]))
+        given.append(outputs[:, full].reshape(-1, outputs.shape[-1]))
+    return np.concatenate(wanted), np.concatenate(given)
+
+
+class _Clock(keras.callbacks.Callback):
+    """Measures epochs, and keeps the batches' epoch in step with the training's."""
+
+    def __init__(self, batches: Any) -> None:
+        super().__init__()
+        self._batches = batches
+        self.durations_s: list[float] = []
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._batches.epoch = epoch
+        self._began = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.durations_s.append(time.perf_counter() - self._began)
