@@ -3,6 +3,11 @@
 Both servers run as processes of their own and are driven in turns by the tests' client of the simulator's
 dialect: raw websocket, fragments of 1016 bytes, no TCP_NODELAY, 20 frames a second. The usual way gets a
 client that starts with one telemetry only, so that both have one chain.
+
+Frames of several vehicles that wait together are not put through the network in one call. `batch` shows why:
+it is the time of n calls of one frame divided by that of one call of n frames, for the driving network's
+encoder, in which most of its time goes. One after the other, n frames wait (n + 1) / 2 calls on average, but
+in one call each waits for all: that pays on average only above 2n / (n + 1).
 """
 
 from __future__ import annotations
@@ -15,13 +20,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.timing import alternate
+from models.exported import THREADS
 from tests.sim_bridges.udacity.simulator_client import SimulatorClient, noisy_road
 
 ROUNDS = 3
@@ -30,6 +37,8 @@ WARM_UP_FRAMES = 20
 FRAME_S = 0.05
 SIMULATORS = 16
 CROWD_S = 15.0
+BATCHES = (4, 16)
+BATCH_SECONDS = 5.0
 
 _SERVE = """
 import sys
@@ -57,15 +66,17 @@ def run() -> list[Row]:
                 usual_s += _round_trips_s(usual, starts=1)
         with _server(["-c", _SERVE, str(weights)]) as ours:
             crowd_s, chains = _crowd(ours)
+        batching = _batching(weights)
     rows = []
     for name, percent in (("p50", 50), ("p99", 99)):
         mine, theirs = np.percentile(ours_s, percent), np.percentile(usual_s, percent)
         against = f"usual way: {1e3 * theirs:.1f} ms, ours: {1e3 * mine:.2f} ms"
         rows.append(_row(f"loop.{name}.vs_usual", theirs / mine, "ratio", against))
     alive = f"budget 50 ms; {chains} of {SIMULATORS} chains alive"
-    rows.append(_row("loop.16x20hz.p99_ms", 1e3 * np.percentile(crowd_s, 99), "ms", alive))
+    p99_ms = 1e3 * np.percentile(crowd_s, 99)
+    rows.append(_row("loop.16x20hz.p99_ms", p99_ms, "ms", alive) | {"asked": "< 50"})
     rows.append(_row("loop.16x20hz.chains", chains, "chains", f"{SIMULATORS} simulators"))
-    return rows
+    return [*rows, *batching]
 
 
 def exported_policy(folder: Path) -> Path:
@@ -141,6 +152,48 @@ def _crowd(port: int) -> tuple[list[float], int]:
             for client, count in zip(clients, before, strict=True)
         )
     return [s for client in clients for s in client.tally.round_trips_s[WARM_UP_FRAMES:]], alive
+
+
+def _batching(weights: Path) -> list[Row]:
+    """Return how many times longer single calls of LiteRT take than one call of as many frames."""
+    from models import checkpoint
+
+    encoder = checkpoint.load(weights).network.encoder
+    shape = checkpoint.read_manifest(weights).preprocessing
+    calls = {size: _call(encoder, (size, shape.height, shape.width, 3)) for size in (1, *BATCHES)}
+    rounds = alternate({str(size): call for size, call in calls.items()}, BATCH_SECONDS)
+    rows = []
+    for size in BATCHES:
+        ratios = [size * times["1"] / times[str(size)] for times in rounds]
+        single_ms, batch_ms = (
+            1e3 * np.median([times[name] for times in rounds]) for name in ("1", str(size))
+        )
+        against = (
+            f"{size} calls of one frame: {single_ms:.2f} ms each, one call: {batch_ms:.2f} ms; "
+            f"pays on average above {2 * size / (size + 1):.2f}"
+        )
+        spread = {"min": min(ratios), "max": max(ratios)}
+        rows.append(_row(f"loop.batch{size}.vs_single", np.median(ratios), "ratio", against) | spread)
+    return rows
+
+
+def _call(encoder: Any, shape: tuple[int, ...]) -> Callable[[], None]:
+    """Return a call of LiteRT, on one thread, that encodes as many random frames as the shape says."""
+    from ai_edge_litert.interpreter import Interpreter
+    from keras import ops
+
+    from models.export import converted
+
+    def step(frames: Any) -> dict[str, Any]:
+        return {"features": encoder(ops.cast(frames, "float32"))}
+
+    content = converted(step, {"frames": (shape, "uint8")})
+    interpreter = Interpreter(model_content=content, num_threads=THREADS)
+    interpreter.allocate_tensors()
+    frames = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], frames)
+    interpreter.invoke()
+    return interpreter.invoke
 
 
 def _row(metric: str, value: float, unit: str, against: str) -> Row:

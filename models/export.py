@@ -28,6 +28,8 @@ BEGIN_S = 1.7e9
 
 Images = NDArray[np.uint8]
 Moments = NDArray[np.float64]
+Signature = dict[str, tuple[tuple[int, ...], str]]
+"""Shapes and types of named tensors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class _Source:
 
     manifest: Manifest
     step: Callable[..., dict[str, Any]]
-    signature: dict[str, tuple[tuple[int, ...], str]]
+    signature: Signature
     drive: Callable[[Images, Moments], NDArray[np.float32]]
 
 
@@ -66,7 +68,7 @@ def export(weights: Path, out: Path | None = None) -> Exported:
     if find_spec("tensorflow") is None:
         raise UserError("Only TensorFlow can export weights: pip install 'liquid-drive[tensorflow]'.")
     source = _published(weights) if weights.suffix == PUBLISHED_SUFFIX else _ours(weights)
-    content = _converted(source)
+    content = converted(source.step, source.signature)
     difference = _max_difference(source, LiteRtNetwork(content))
     if not difference <= TOLERANCE:
         raise UserError(
@@ -144,13 +146,13 @@ def _published(weights: Path) -> _Source:
     )
 
 
-def _converted(source: _Source) -> bytes:
-    """Returns a step in LiteRT's format."""
+def converted(step: Callable[..., dict[str, Any]], signature: Signature) -> bytes:
+    """Returns a step, from the tensors of a signature to named tensors, in LiteRT's format."""
     import tensorflow as tf
 
-    specs = {name: tf.TensorSpec(shape, dtype, name) for name, (shape, dtype) in source.signature.items()}
+    specs = {name: tf.TensorSpec(shape, dtype, name) for name, (shape, dtype) in signature.items()}
     module = tf.Module()
-    module.step = tf.function(source.step, autograph=False).get_concrete_function(**specs)
+    module.step = tf.function(step, autograph=False).get_concrete_function(**specs)
     module.weights = list(module.step.variables)  # Saving finds them by the module's attributes only.
     with tempfile.TemporaryDirectory() as folder:
         tf.saved_model.save(module, folder, signatures=module.step)
