@@ -26,16 +26,17 @@ from controller.runtime import limit_threads
 from models.checkpoint import SHIPPED
 from sim_bridges.carracing.environment import CarRacing, make_environment
 from sim_bridges.carracing.episode import drive
+from training.carracing.expert import Expert
 from training.carracing.recipe import PREPROCESSING
 from training.carracing.rollout import roll_out
 from training.carracing.simulator import OnDemandCarRacing
+from training.carracing.styles import STYLES
 
 ROUNDS = 3
 PROCESSES = 2
 TRACK = 1
 EXPERT_SHARE = 0.5
 DRAWN_STATES = 100
-ACTION = np.array([0.1, 0.3, 0.0])
 START_MAX_S = 60.0
 
 Interval = tuple[float, float]
@@ -98,12 +99,14 @@ def _drawing() -> list[Row]:
     ours.drawing = True
     stock.reset(seed=TRACK)
     ours.reset(seed=TRACK)
+    expert = Expert(ours.track, STYLES[0.0])
     rounds, errors = [], []
     for _ in range(ROUNDS):
         times: Round = {"stock": 0.0, "ours": 0.0}
         for _ in range(DRAWN_STATES):
-            stock.step(ACTION)
-            ours.step(ACTION)
+            command = expert.act(ours.car)
+            for environment in (stock, ours):
+                environment.step(np.array([command.steering, command.gas, command.brake]))
             pictures = {}
             for name, environment in (("stock", stock), ("ours", ours)):
                 begin_s = time.perf_counter()
@@ -117,7 +120,7 @@ def _drawing() -> list[Row]:
             rounds,
             "stock",
             "ours",
-            f"{DRAWN_STATES} frames",
+            f"{DRAWN_STATES} frames of the expert's drive",
             ">= 1.7",
         ),
         row(
