@@ -49,6 +49,7 @@ def run() -> list[Row]:
             "min": min(ratios),
             "max": max(ratios),
             "unit": "ratio",
+            "asked": ">= 5",
             "against": f"generator of single frames: {theirs:.0f} frames/s, ours: {mine:.0f} frames/s",
             "versions": {name: metadata.version(name) for name in ("tensorflow", "keras", "numpy")},
         }

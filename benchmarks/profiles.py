@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.frame_path import OurWay, telemetry
+from benchmarks.our_way import SPEED_MPS, OurWay, telemetry
 from benchmarks.timing import Row, row
 from benchmarks.training_step import SIZE, training_step
 from controller.longitudinal import CruiseSettings
@@ -54,7 +54,6 @@ FRAMES = 300
 DRIVES = 20
 CHUNKS = 200
 STEPS = 5
-SPEED_MPS = 6.7
 
 _ROOT = Path(__file__).resolve().parents[1]
 _OPERATION = re.compile(r"(?P<path>[\w/]+):(?P<kind>\w+)")
