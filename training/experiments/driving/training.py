@@ -10,7 +10,9 @@ from training.experiments.driving.window_driver import WindowDriver
 from training.experiments.trainee import Training
 from training.optimizer import averaged_adamw
 
-AVERAGE_MOMENTUM = 0.99
+AVERAGED_SHARE = 0.1
+"""The average of the weights reaches back over about this share of a training, however short it is."""
+
 VALIDATION_BATCHES = 12
 
 
@@ -22,7 +24,7 @@ def train(
     rate: float,
     epochs: int,
 ) -> Training:
-    """Trains a network, which ends with its weights averaged over the last batches.
+    """Trains a network, which ends with its weights averaged over the last tenth.
 
     Args:
         network: The network.
@@ -36,7 +38,8 @@ def train(
         How it went; with one validation loss, that at the end.
     """
     steps = epochs * len(batches)
-    network.compile(optimizer=averaged_adamw(rate, steps, AVERAGE_MOMENTUM), loss=loss, jit_compile=False)
+    momentum = max(0.0, 1 - 1 / (AVERAGED_SHARE * steps))
+    network.compile(optimizer=averaged_adamw(rate, steps, momentum), loss=loss, jit_compile=False)
     clock = _Clock(batches)
     history = network.fit(batches, epochs=epochs, verbose=0, callbacks=[clock])
     wanted, given = answers(network, held_out)
