@@ -1,0 +1,54 @@
+import json
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from training.experiments.driving.contenders import LAN_ELAPSED, MEAN
+from training.experiments.driving.paired import draw
+from training.experiments.registry import load
+from training.experiments.report import rows
+from training.experiments.runner import Cell, Runner, write_json
+from training.progress import Progress
+
+
+def cell(study, scores):
+    rides = {f"{share:g}": {"scores": scores, "laps": [True, False]} for share in study.rides.drop_shares}
+    return {
+        "metrics": {metric.name: metric.measure(rides, 0.5) for metric in study.metrics},
+        "parameters": 7,
+        "learning_rate": 1e-3,
+        "training": {"loss": [1.0], "validation_loss": [0.5], "epoch_s": 1.0},
+        "attention": None,
+        "rides": rides,
+    }
+
+
+@pytest.fixture
+def runner(tmp_path):
+    runner = Runner(tmp_path, load("lane-keeping", None), 2, Progress(Console(quiet=True)))
+    study = runner.experiment.studies[0]
+    for seed in range(2):
+        write_json(Cell(study, LAN_ELAPSED, seed).path(tmp_path), cell(study, [900.0 + seed, 800.0 + seed]))
+        write_json(Cell(study, MEAN, seed).path(tmp_path), cell(study, [890.0, 786.0]))
+    return runner
+
+
+def test_differences_are_taken_track_by_track(runner):
+    found = {(row["protocol"], row["model"], row["metric"]): row for row in rows(runner)}
+    score = found["dashboard hidden", LAN_ELAPSED.name, "score, 50% lost"]
+    assert score["mean"] == pytest.approx(850.5)
+    assert score["std"] == pytest.approx(np.std([850, 851], ddof=1))
+    assert found["dashboard hidden", MEAN.name, "laps (%), 0% lost"]["mean"] == 50
+    [difference] = [
+        row for (protocol, _, metric), row in found.items() if "more" in protocol and metric == "50% lost"
+    ]
+    assert difference["model"] == MEAN.name
+    assert difference["mean"] == pytest.approx(np.mean([10.5, 14.5]))
+    assert difference["std"] == pytest.approx(np.std([10.5, 14.5], ddof=1) / np.sqrt(2))
+    json.dumps(difference)
+
+
+def test_scores_are_drawn_over_lost_frames(runner):
+    draw(runner)
+    assert (runner.out / "extra-lost-frames.png").stat().st_size > 1000
