@@ -39,7 +39,7 @@ do. "LAN, elapsed" has the layer of our policy, which besides reads the interval
 feature; here only the contenders with a time code see time as a feature. In the tables of differences a
 positive number says that "LAN, elapsed" scored more than the model of the line, on the mean of its training
 seeds; ± is the standard error over the tracks. With five actions the networks learn from a scripted expert
-that has those actions only, and from two rounds in which a network drove and the expert advised; "at the
+that has those actions only, and from four rounds in which a network drove and the expert advised; "at the
 wheel" the same network trains three times as long and drives 100 tracks, dashboard visible. In Udacity's
 recording the networks learn a person's steering from one lap in each direction and are measured on what was
 driven of a second one."""

@@ -28,7 +28,7 @@ FIRST_TRACK = 950_000
 STEP_LIMIT = 1000
 SLIP_CHANCE = 0.02
 LONGEST_SLIP = 10
-EXPERT_SHARES = (1.0, 0.3, 0.0)
+EXPERT_SHARES = (1.0, 0.3, 0.0, 0.0, 0.0)
 BATCHES = 100
 RATE = 1e-3
 
@@ -99,17 +99,18 @@ class AllFrames(Chunks):
 class FiveRounds:
     """Drives with five actions and the scripted expert's advice, made once for all networks (DAgger).
 
-    The expert drives alone; then a network that learnt from these drives shares the wheel with it; then one
-    that learnt from all of them drives alone. Both networks are `LAN, elapsed` and serve for this alone.
+    The expert drives alone; then a network that learnt from these drives shares the wheel with it; then,
+    three times, one that learnt from all drives so far drives alone. These networks are `LAN, elapsed` and
+    serve for this alone.
 
     Attributes:
-        drives: Drives of each of the three kinds.
+        drives: Drives of each round.
         epochs: Epochs of the networks in between.
         limit: Most steps of a drive.
         image_shape: Shape of the frames.
     """
 
-    drives: tuple[int, int, int] = (40, 36, 36)
+    drives: tuple[int, ...] = (40, 36, 36, 36, 36)
     epochs: int = 5
     limit: int = STEP_LIMIT
     image_shape: tuple[int, int, int] = IMAGE_SHAPE
@@ -132,7 +133,7 @@ class FiveRounds:
 
     def quick(self) -> "FiveRounds":
         """Returns a source of two short drives."""
-        return replace(self, drives=(2, 0, 0), epochs=1, limit=80)
+        return replace(self, drives=(2, 0, 0, 0, 0), epochs=1, limit=80)
 
     def load(self, folder: Path, rounds: int) -> list[Demonstration]:
         """Reads the drives of the first rounds."""
