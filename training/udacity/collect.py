@@ -18,6 +18,7 @@ from sim_bridges.udacity.vehicle import steering_for
 from training.udacity.drive import Drives, roll_out
 from training.udacity.expert import LOOK_AHEAD_M
 from training.udacity.recipe import PREPROCESSING, Recipe
+from training.udacity.road import right_of_centre_m
 
 BLOCK = 50
 """Drives in one file."""
@@ -58,11 +59,11 @@ def collect(collection: Collection, on_block: Callable[[], None] = lambda: None)
         UserError: No stretch of the recordings is long enough.
     """
     # Cutting the recordings here first gives a clear error before any process starts.
-    scenes(collection.recordings)
+    places = scenes(collection.recordings)
     missing = [path for path in collection.blocks if not path.exists()]
     for _ in range(len(collection.blocks) - len(missing)):
         on_block()
-    for _ in map_in_processes(_make_block, missing, _start_worker, (collection,)):
+    for _ in map_in_processes(_make_block, missing, _start_worker, (collection, _habits_m(places))):
         on_block()
     return Drives.joined([Drives.load(path) for path in collection.blocks])
 
@@ -83,6 +84,11 @@ def scenes(recordings: tuple[Recording, ...]) -> list[Scene]:
     return long_enough
 
 
+def _habits_m(places: list[Scene]) -> list[float]:
+    """Returns how far to the right of the road's centre the driver of each stretch keeps."""
+    return [right_of_centre_m(place.recording) for place in places]
+
+
 def _start_weights(scene: Scene) -> NDArray[np.float64]:
     """Returns how often drives begin at each frame: seldom where there are many alike, never near the end."""
     path = scene.path
@@ -96,11 +102,11 @@ def _start_weights(scene: Scene) -> NDArray[np.float64]:
 _worker: dict[str, Any] = {}
 
 
-def _start_worker(collection: Collection) -> None:
+def _start_worker(collection: Collection, habits_m: list[float]) -> None:
     cv2.setNumThreads(1)
     places = scenes(collection.recordings)
     weights = [_start_weights(scene) for scene in places]
-    _worker.update(collection=collection, scenes=places, weights=weights)
+    _worker.update(collection=collection, scenes=places, weights=weights, habits_m=habits_m)
 
 
 def _make_block(path: Path) -> None:
@@ -112,5 +118,14 @@ def _make_block(path: Path) -> None:
     for _ in range(min(BLOCK, recipe.drives - BLOCK * int(path.stem))):
         place = int(random.choice(len(sums), p=sums / sums.sum()))
         odds = weights[place] / sums[place]
-        drives.append(roll_out(_worker["scenes"][place], PREPROCESSING, odds, recipe.drive_frames, random))
+        drives.append(
+            roll_out(
+                _worker["scenes"][place],
+                PREPROCESSING,
+                odds,
+                recipe.drive_frames,
+                random,
+                _worker["habits_m"][place],
+            )
+        )
     Drives.joined(drives).save(path)

@@ -21,12 +21,14 @@ class Drives:
         images: Inputs of the network, uint8, shape `(D, T, height, width, 3)`.
         times_s: Moments of the frames in seconds, shape `(D, T)`.
         steering: The expert's advice, -1..1, shape `(D, T)`.
+        mirrored: The advice for the mirror images of the frames, shape `(D, T)`.
         poses: Metres to the east and to the north and heading in radians, shape `(D, T, 3)`.
     """
 
     images: NDArray[np.uint8]
     times_s: NDArray[np.float64]
     steering: NDArray[np.float32]
+    mirrored: NDArray[np.float32]
     poses: NDArray[np.float32]
 
     @classmethod
@@ -82,9 +84,14 @@ def roll_out(
     odds: NDArray[np.float64],
     frames: int,
     random: np.random.Generator,
+    right_of_centre_m: float = 0.0,
     disturbance: Disturbance | None = None,
 ) -> Drives:
     """Returns one drive from a place drawn at random.
+
+    Who keeps to the right does so on a mirrored road too. The mirror image of the recorded line lies as far
+    to the left of the road's centre as the line to the right, so the advice for it leads to a line beside it.
+    One half of the drives follow the recorded line, the other half the mirror image's.
 
     Args:
         scene: The recorded stretch.
@@ -92,6 +99,7 @@ def roll_out(
         odds: Probability for each frame of the recording that the drive begins there.
         frames: Frames of the drive.
         random: Source of randomness.
+        right_of_centre_m: How far to the right of the road's centre the recorded line lies.
         disturbance: How far the drive gets from the line.
     """
     disturbance = disturbance or Disturbance()
@@ -102,19 +110,23 @@ def roll_out(
     turn_rad = np.clip(random.normal(0, disturbance.turn_rad), *_both(disturbance.most_turn_rad))
     pose = scene.path.pose(index).moved(float(offset_m), 0.0, float(turn_rad))
     speed_mps = random.uniform(*disturbance.speeds_mps)
+    sides_m = (0.0, -2 * right_of_centre_m)
+    followed = int(random.integers(len(sides_m)))
     images, advice, poses = [], [], []
     for interval_s, error in zip(np.diff(times_s, append=times_s[-1]), errors, strict=True):
         index = scene.path.nearest(pose, index)
         _, ahead_m, _ = pose.seen_from(scene.path.pose(index))
-        wanted = advise(scene.path, pose, float(scene.path.distance_m[index]) + ahead_m)
+        distance_m = float(scene.path.distance_m[index]) + ahead_m
+        wanted = [advise(scene.path, pose, distance_m, beside_m=side_m) for side_m in sides_m]
         images.append(preprocessing(scene.frame(pose, index)))
         advice.append(wanted)
         poses.append(_as_tuple(pose))
-        pose = pose.steered(float(np.clip(wanted + error, -1, 1)), float(speed_mps * interval_s))
+        pose = pose.steered(float(np.clip(wanted[followed] + error, -1, 1)), float(speed_mps * interval_s))
     return Drives(
         np.array([images], np.uint8),
         times_s[None],
-        np.array([advice], np.float32),
+        np.array([advice], np.float32)[..., 0],
+        -np.array([advice], np.float32)[..., 1],
         np.array([poses], np.float32),
     )
 

@@ -7,7 +7,13 @@ LOOK_AHEAD_M = 9.0
 """Returns a car from one metre beside the line in about two seconds at 15 mph."""
 
 
-def advise(path: DrivenPath, pose: Pose, distance_m: float, look_ahead_m: float = LOOK_AHEAD_M) -> float:
+def advise(
+    path: DrivenPath,
+    pose: Pose,
+    distance_m: float,
+    look_ahead_m: float = LOOK_AHEAD_M,
+    beside_m: float = 0.0,
+) -> float:
     """Returns the steering, -1..1, of pure pursuit: the arc through a point of the line ahead.
 
     Args:
@@ -15,6 +21,8 @@ def advise(path: DrivenPath, pose: Pose, distance_m: float, look_ahead_m: float 
         pose: Where the car is.
         distance_m: Metres along the line of the point beside the car.
         look_ahead_m: How far ahead the point lies.
+        beside_m: How far to the right of the line the car should drive.
     """
-    right_m, ahead_m, _ = path.at(distance_m + look_ahead_m).seen_from(pose)
+    aim = path.at(distance_m + look_ahead_m).moved(right_m=beside_m)
+    right_m, ahead_m, _ = aim.seen_from(pose)
     return float(steering_for(2 * right_m / (right_m**2 + ahead_m**2)))

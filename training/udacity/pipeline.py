@@ -39,9 +39,10 @@ class ChunkSource:
         images = self._drives.images[drive, chosen]
         if self._augmentation is not None:
             images = self._augmentation(images, self._drives.poses[drive, chosen], random)
-        steering = self._drives.steering[drive, chosen]
-        if random.random() < 0.5:
-            images, steering = images[:, :, ::-1], -steering
+        mirror = random.random() < 0.5
+        steering = (self._drives.mirrored if mirror else self._drives.steering)[drive, chosen]
+        if mirror:
+            images = images[:, :, ::-1]
         times_s = self._drives.times_s[drive]
         intervals_s = np.diff(times_s[chosen], prepend=times_s[before])
         relative_s = times_s[chosen] - times_s[chosen[-1]]
