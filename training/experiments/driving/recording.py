@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 
 from models.preprocessing import Preprocessing
 from sim_bridges.udacity.replay.stretches import read_part, stretches
+from training.drops import draw_drop_share, kept_frames
 from training.experiments.data_folder import data_file
 from training.experiments.driving.aggregate import BATCH_SIZE, CHUNK_LENGTH
 from training.progress import Progress
-from training.udacity.drive import Drives
-from training.udacity.pipeline import ChunkSource
 from training.udacity.recipe import PREPROCESSING
 
 ORIGIN = "the public repository rslim087a/track"
 DRIVE_FRAMES = 40
 STRIDE = 10
+SHARE_WITHOUT_DROPS = 0.4
 LEARNT_ROWS = ("12:1222", "2163:3600")
 """The first lap, and the one in the other direction; between them lies a U-turn."""
 HELD_OUT_ROWS = ("1222:2069",)
@@ -53,7 +53,7 @@ class RecordedLaps:
         self._path()
 
     def batches(self, folder: Path, held_out: bool, seed: int, count: int) -> keras.utils.PyDataset:
-        """Returns batches of chunks, thinned out at random and mirrored; none of it where held out."""
+        """Returns batches of chunks, thinned out at random and mirrored."""
         rows = HELD_OUT_ROWS if held_out else LEARNT_ROWS
         return _RecordedChunks(_load(self._path(), rows, self.stride, PREPROCESSING), seed, count)
 
@@ -65,26 +65,53 @@ class RecordedLaps:
         return data_file("udacity_track1", ORIGIN, self.folder)
 
 
+class _Laps(NamedTuple):
+    """Laps, cut into D drives of T frames."""
+
+    images: NDArray[np.uint8]  # (D, T, height, width, 3)
+    times_s: NDArray[np.float64]  # (D, T)
+    steering: NDArray[np.float32]  # (D, T)
+
+
 class _RecordedChunks(keras.utils.PyDataset):
     """Batches of chunks: `frames`, `times_s` and steering."""
 
-    def __init__(self, drives: Drives, seed: int, count: int) -> None:
+    def __init__(self, laps: _Laps, seed: int, count: int) -> None:
         super().__init__(workers=1)
-        self._source = ChunkSource(drives, CHUNK_LENGTH, seed, augmentation=None)
-        self._count, self.epoch = count, 0
+        self._laps, self._seed, self._count, self.epoch = laps, seed, count, 0
 
     def __len__(self) -> int:
         return self._count
 
     def __getitem__(self, index: int) -> tuple[dict[str, NDArray[Any]], NDArray[np.float32]]:
         first = (self.epoch * self._count + index) * BATCH_SIZE
-        chunks = [self._source.draw(number) for number in range(first, first + BATCH_SIZE)]
-        frames, times_s, intervals_s, steering = (np.stack(part) for part in zip(*chunks, strict=True))
-        return {"frames": frames, "times_s": times_s, "intervals_s": intervals_s}, steering
+        chunks = [self._draw(number) for number in range(first, first + BATCH_SIZE)]
+        frames, times_s, steering = (np.stack(part) for part in zip(*chunks, strict=True))
+        return {"frames": frames, "times_s": times_s}, steering
+
+    def _draw(self, number: int) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
+        random = np.random.default_rng([self._seed, number])
+        drive = int(random.integers(len(self._laps.images)))
+        chosen = _arrived(random)
+        images, steering = self._laps.images[drive, chosen], self._laps.steering[drive, chosen]
+        if random.random() < 0.5:
+            images, steering = images[:, :, ::-1], -steering
+        times_s = self._laps.times_s[drive, chosen]
+        return images, (times_s - times_s[-1]).astype(np.float32), steering[:, None]
+
+
+def _arrived(random: np.random.Generator) -> NDArray[np.int_]:
+    """Returns which frames of a drive make a chunk."""
+    share = draw_drop_share(random, 1 - CHUNK_LENGTH / DRIVE_FRAMES, SHARE_WITHOUT_DROPS)
+    picked = np.flatnonzero(kept_frames(DRIVE_FRAMES, share, float(random.uniform(1, 2)), random))
+    if len(picked) < CHUNK_LENGTH:
+        picked = np.arange(DRIVE_FRAMES)
+    first = int(random.integers(0, len(picked) - CHUNK_LENGTH + 1))
+    return picked[first : first + CHUNK_LENGTH]
 
 
 @lru_cache(maxsize=2)
-def _load(folder: Path, rows: tuple[str, ...], stride: int, preprocessing: Preprocessing) -> Drives:
+def _load(folder: Path, rows: tuple[str, ...], stride: int, preprocessing: Preprocessing) -> _Laps:
     images, times_s, steering = [], [], []
     for stretch in (stretch for part in rows for stretch in stretches(read_part(folder, part))):
         frames = np.stack([preprocessing(stretch.image(index)) for index in range(len(stretch))])
@@ -93,7 +120,4 @@ def _load(folder: Path, rows: tuple[str, ...], stride: int, preprocessing: Prepr
             images.append(frames[chosen])
             times_s.append(stretch.time_s[chosen])
             steering.append(stretch.steering[chosen])
-    shape = (len(images), DRIVE_FRAMES, 3)
-    return Drives(
-        np.stack(images), np.stack(times_s), np.stack(steering).astype(np.float32), np.zeros(shape, "float32")
-    )
+    return _Laps(np.stack(images), np.stack(times_s), np.stack(steering).astype(np.float32))
