@@ -18,7 +18,7 @@ def odds(scene: Scene) -> np.ndarray:
 
 
 def drive(scene: Scene, seed: int, disturbance: Disturbance | None = None) -> Drives:
-    return roll_out(scene, PREPROCESSING, odds(scene), 12, np.random.default_rng(seed), disturbance)
+    return roll_out(scene, PREPROCESSING, odds(scene), 12, np.random.default_rng(seed), 0.0, disturbance)
 
 
 def test_a_drive_holds_what_the_network_needs(scene):
@@ -57,10 +57,30 @@ def test_the_start_is_as_far_off_as_told_and_no_further(scene):
         assert np.hypot(path.x_m - east, path.y_m - north).min() == pytest.approx(1.5, abs=0.1)
 
 
+def test_who_keeps_to_the_centre_gets_the_opposite_advice_for_the_mirror_image(scene):
+    made = drive(scene, 0)
+    assert np.array_equal(made.mirrored, -made.steering)
+
+
+def test_who_keeps_to_the_right_keeps_to_the_right_of_the_mirrored_road_too(scene):
+    calm = Disturbance(offset_m=0, turn_rad=0, steering=0)
+    made = [
+        roll_out(scene, PREPROCESSING, odds(scene), 12, np.random.default_rng(seed), 0.4, calm)
+        for seed in range(8)
+    ]
+    # At the start the car is on the line, and the mirror image's line lies to its left.
+    assert all(each.mirrored[0, 0] > -each.steering[0, 0] + 0.05 for each in made)
+    ends = [each.poses[0, -1] for each in made]
+    beside_m = [np.hypot(scene.path.x_m - x, scene.path.y_m - y).min() for x, y, _ in ends]
+    assert min(beside_m) < 0.15
+    assert max(beside_m) > 0.3
+
+
 def test_drives_survive_saving(scene, tmp_path):
     made = Drives.joined([drive(scene, 0), drive(scene, 1)])
     made.save(tmp_path / "drives" / "0.npz")
     loaded = Drives.load(tmp_path / "drives" / "0.npz")
     assert np.array_equal(loaded.images, made.images)
     assert np.array_equal(loaded.times_s, made.times_s)
+    assert np.array_equal(loaded.mirrored, made.mirrored)
     assert not list(tmp_path.rglob("partial-*"))

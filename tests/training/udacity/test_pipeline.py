@@ -14,9 +14,8 @@ def drives() -> Drives:
     images[...] = number[..., None, None, None]
     images[:, :, :, 0] = 255
     times_s = 0.1 * np.arange(frames) ** 1.1 + np.arange(count)[:, None]
-    return Drives(
-        images, times_s, (number / 100).astype(np.float32), np.zeros((count, frames, 3), np.float32)
-    )
+    steering = (number / 100).astype(np.float32)
+    return Drives(images, times_s, steering, -2 * steering, np.zeros((count, frames, 3), np.float32))
 
 
 def test_frames_times_and_advice_belong_together(drives):
@@ -25,10 +24,9 @@ def test_frames_times_and_advice_belong_together(drives):
     for number in range(60):
         images, times_s, intervals_s, steering = source.draw(number)
         which = images[:, 0, 4, 0].astype(int)
-        assert np.abs(steering[:, 0]) == pytest.approx(which / 100)
         flipped = images[0, 0, -1, 0] == 255
         mirrored += flipped
-        assert np.all(np.sign(steering[1:]) == (-1 if flipped else 1))
+        assert steering[:, 0] == pytest.approx(which / 100 * (-2 if flipped else 1))
         moments = drives.times_s.ravel()[which]
         assert times_s == pytest.approx(moments - moments[-1], abs=1e-5)
         assert intervals_s[1:] == pytest.approx(np.diff(moments), abs=1e-5)
