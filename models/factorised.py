@@ -1,14 +1,13 @@
-"""The published logits of many pairs, from exponentials of what a query and a key contribute alone.
+"""The published attention of many pairs, from exponentials of what a query and a key contribute alone.
 
 Gates that are affine in the pair have pre-activations ``x = u_i + v_j``, and ``e^x = e^u_i e^v_j`` costs one
 multiplication a pair instead of an exponential. With the products ``A = 1 + e^-x_phi`` and
 ``B = 1 + e^-x_h``, the gates ``phi = 1 / A`` and ``h = 1 / B``, and ``t = tanh(tau h / 2)``, the solution
 ``(phi / tau) (1 - e^(-tau h))`` of `solvers.exact` is ``2 t / (A tau (1 + t))``: one loop over the pairs with
-a logarithm and a hyperbolic tangent, which a compiler fuses. The gradient is written down, because that
-of the products keeps a dozen arrays of pairs.
+a logarithm and a hyperbolic tangent, which a compiler fuses.
 
 The logits lie in [0, 1), so that their softmax needs no maximum, and its division can wait until the values
-are summed.
+are summed. The gradient is written down and computes the pairs anew, so that nothing of their number is kept.
 """
 
 from __future__ import annotations
@@ -25,9 +24,15 @@ LARGEST_SHARE = 80.0
 """Where a share is clipped so that its exponentials stay within float32. The product of two may overflow: it
 then says that the gate is closed."""
 
+LARGEST_PRODUCT = 1e38
+"""Where ``1 + e^x`` is cut before its logarithm is taken, long after that has become x."""
 
 MANY_PAIRS = 64 * 64
 """Below this number of pairs the additional operations cost more than the exponentials."""
+
+LONG, CHUNK = 512, 64
+"""From which length on a sequence's queries are evaluated in chunks, whose pairs stay in the cache, and how
+many of them at a time."""
 
 
 class Shares(NamedTuple):
@@ -36,6 +41,15 @@ class Shares(NamedTuple):
     phi: Tensor
     tau: Tensor
     horizon: Tensor
+
+
+class _Pairs(NamedTuple):
+    """What the solution is made of, each `(..., T, S)`."""
+
+    a: Tensor  # 1 / phi
+    b: Tensor  # 1 / h
+    growth: Tensor  # 1 + e^x_tau, the inverse of 1 - sigmoid(x_tau)
+    half_tau: Tensor
 
 
 def attend(queries: Shares, keys: Shares, tau_epsilon: float, mask: Tensor | None, values: Tensor) -> Tensor:
@@ -51,16 +65,47 @@ def attend(queries: Shares, keys: Shares, tau_epsilon: float, mask: Tensor | Non
     Returns:
         `(..., T, D)` in the type of the shares; zeros for a query that may attend no key.
     """
-    weights = ops.exp(logits(queries, keys, tau_epsilon))
-    if mask is not None:
-        weights = ops.where(mask, weights, 0.0)
-    total = ops.sum(weights, axis=-1, keepdims=True)
-    # Each admitted key weighs at least e^0, so that the 1 only replaces the sum over no key.
-    return ops.matmul(weights, ops.cast(values, weights.dtype)) / ops.maximum(total, 1.0)
+
+    def solve(*arguments: Tensor) -> tuple[Tensor, Callable[..., tuple[Tensor, ...]]]:
+        queries, keys, values = Shares(*arguments[:3]), Shares(*arguments[3:6]), arguments[6]
+        weights = _weights(logits(queries, keys, tau_epsilon), mask)
+        # Each admitted key weighs at least e^0, so that the 1 only replaces the sum over no key.
+        total = ops.maximum(ops.sum(weights, axis=-1, keepdims=True), 1.0)
+        means = ops.matmul(weights, values) / total
+
+        def gradient(*arguments: Tensor, upstream: Tensor | None = None) -> tuple[Tensor, ...]:
+            share = (arguments[0] if upstream is None else upstream) / total
+            pairs = _pairs(queries, keys, tau_epsilon)
+            phi, h = 1.0 / pairs.a, 1.0 / pairs.b
+            t = ops.tanh(pairs.half_tau * h)
+            part = phi / (1.0 + t)
+            logits = part * t / pairs.half_tau
+            weights = _weights(logits, mask)
+            by_values = ops.matmul(ops.swapaxes(share, -1, -2), weights)
+            deviations = ops.matmul(share, ops.swapaxes(values, -1, -2))
+            by_logits = weights * (deviations - ops.sum(share * means, axis=-1, keepdims=True))
+            # The derivative for h is phi e^(-tau h), that for tau is (phi h e^(-tau h) - logit) / tau.
+            by_phi = by_logits * logits
+            by_h = by_logits * (part * h * (1.0 - t))
+            by_sums = (
+                by_phi * (1.0 - phi),
+                (by_h - by_phi) / pairs.half_tau * (0.5 - 0.5 / pairs.growth),
+                by_h * (1.0 - h),
+            )
+            columns = [ops.sum(x, axis=-1, keepdims=True) for x in by_sums]
+            rows = [ops.sum(x, axis=-2, keepdims=True) for x in by_sums]
+            return (*columns, *rows, ops.swapaxes(by_values, -1, -2))
+
+        return means, gradient
+
+    arguments = (*queries, *keys, ops.cast(values, queries.phi.dtype))
+    if keras.backend.backend() == "numpy":  # It has no gradients.
+        return solve(*arguments)[0]
+    return ops.custom_gradient(solve)(*arguments)
 
 
 def logits(queries: Shares, keys: Shares, tau_epsilon: float) -> Tensor:
-    """Return the published exact logits of all pairs, with their gradient.
+    """Return the published exact logits of all pairs.
 
     Args:
         queries: The queries' shares, each `(..., T, 1)`.
@@ -70,54 +115,25 @@ def logits(queries: Shares, keys: Shares, tau_epsilon: float) -> Tensor:
     Returns:
         `(..., T, S)`, in [0, 1).
     """
-
-    def solve(*shares: Tensor) -> tuple[Tensor, Callable[..., tuple[Tensor, ...]]]:
-        def gradient(*arguments: Tensor, upstream: Tensor | None = None) -> tuple[Tensor, ...]:
-            upstream = arguments[0] if upstream is None else upstream
-            of_pairs = _gradients(Shares(*shares[:3]), Shares(*shares[3:]), tau_epsilon, upstream)
-            columns = [ops.sum(x, axis=-1, keepdims=True) for x in of_pairs]
-            rows = [ops.sum(x, axis=-2, keepdims=True) for x in of_pairs]
-            return (*columns, *rows)
-
-        return _solve(Shares(*shares[:3]), Shares(*shares[3:]), tau_epsilon), gradient
-
-    if keras.backend.backend() == "numpy":  # It has no gradients.
-        return solve(*queries, *keys)[0]
-    return ops.custom_gradient(solve)(*queries, *keys)
+    a, b, _, half_tau = _pairs(queries, keys, tau_epsilon)
+    t = ops.tanh(half_tau / b)
+    return t / (a * half_tau * (1.0 + t))
 
 
-def _solve(queries: Shares, keys: Shares, tau_epsilon: float) -> Tensor:
-    half_a = 0.5 + (0.5 * _exp(-queries.phi)) * _exp(-keys.phi)
-    twice_b = 2.0 + (2.0 * _exp(-queries.horizon)) * _exp(-keys.horizon)
-    tau = _tau(queries.tau, keys.tau, tau_epsilon)
-    t = ops.tanh(tau / twice_b)
-    return t / (half_a * tau * (1.0 + t))
-
-
-def _gradients(queries: Shares, keys: Shares, tau_epsilon: float, upstream: Tensor) -> Shares:
-    """Return the gradients for the pre-activations of all pairs."""
-    phi = _sigmoid(queries.phi, keys.phi)
-    horizon = _sigmoid(queries.horizon, keys.horizon)
-    tau = _tau(queries.tau, keys.tau, tau_epsilon)
-    t = ops.tanh(0.5 * tau * horizon)
-    by_logit = upstream * (2.0 * phi * t) / (tau * (1.0 + t))
-    # The derivative for h is phi e^(-tau h), that for tau is (phi h e^(-tau h) - a) / tau.
-    by_horizon = upstream * phi * horizon * (1.0 - t) / (1.0 + t)
-    return Shares(
-        phi=by_logit * (1.0 - phi),
-        tau=(by_horizon - by_logit) / tau * _sigmoid(queries.tau, keys.tau),
-        horizon=by_horizon * (1.0 - horizon),
+def _pairs(queries: Shares, keys: Shares, tau_epsilon: float) -> _Pairs:
+    growth = ops.minimum(1.0 + _exp(queries.tau) * _exp(keys.tau), LARGEST_PRODUCT)
+    half_softplus = ops.maximum(0.5 * queries.tau + 0.5 * keys.tau, 0.5 * ops.log(growth))
+    return _Pairs(
+        a=1.0 + _exp(-queries.phi) * _exp(-keys.phi),
+        b=1.0 + _exp(-queries.horizon) * _exp(-keys.horizon),
+        growth=growth,
+        half_tau=half_softplus + 0.5 * tau_epsilon,
     )
 
 
-def _sigmoid(query: Tensor, key: Tensor) -> Tensor:
-    return 1.0 / (1.0 + _exp(-query) * _exp(-key))
-
-
-def _tau(query: Tensor, key: Tensor, tau_epsilon: float) -> Tensor:
-    """Return ``softplus(x) + tau_epsilon = max(x, 0) + log(1 + e^-|x|) + tau_epsilon``."""
-    decay = ops.minimum(_exp(query) * _exp(key), _exp(-query) * _exp(-key))
-    return ops.maximum(query + key, 0.0) + ops.log(1.0 + decay) + tau_epsilon
+def _weights(logits: Tensor, mask: Tensor | None) -> Tensor:
+    weights = ops.exp(logits)
+    return weights if mask is None else weights * ops.cast(mask, weights.dtype)
 
 
 def _exp(share: Tensor) -> Tensor:

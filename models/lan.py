@@ -292,8 +292,9 @@ class LAN(keras.layers.Layer):
         queries, memory = self._project(
             inputs, mask, attention_mask, use_causal_mask, every_query, gate_weights
         )
-        if self.query_chunk and every_query:
-            heads, weights = self._attend_in_chunks(queries, memory, gate_weights, self.query_chunk)
+        chunk = self._chunk(queries, memory) if every_query else None
+        if chunk:
+            heads, weights = self._attend_in_chunks(queries, memory, gate_weights, chunk)
         else:
             heads, weights = self._attend(queries, memory, gate_weights, training)
         output = self._join_heads(heads if self.return_sequences else heads[:, :, -1:])
@@ -577,6 +578,12 @@ class LAN(keras.layers.Layer):
         many = length != 1 and (None in (length, keys) or length * keys >= factorised.MANY_PAIRS)
         return published and time_is_shared and heads_only and many
 
+    def _chunk(self, queries: _Queries, memory: streaming.KeyMemory) -> int | None:
+        """Return how many queries to evaluate at a time, None for all."""
+        length = queries.queries.shape[2]
+        is_long = length is not None and length >= factorised.LONG and self._factorises(queries, memory)
+        return self.query_chunk or (factorised.CHUNK if is_long else None)
+
     def _attend_in_chunks(
         self, queries: _Queries, memory: streaming.KeyMemory, gate_weights: _GateWeights, size: int
     ) -> tuple[Tensor, Tensor | None]:
@@ -589,6 +596,8 @@ class LAN(keras.layers.Layer):
 
         def attend(chunk: dict[str, Tensor]) -> list[Tensor]:
             part = _Queries(**chunk)
+            if self._factorises(part, memory):  # It keeps no pairs for the backward pass anyway.
+                return [self._attend(part, memory, gate_weights)[0]]
             # Recomputation drops the gradients of what its function captures, so all floats are arguments.
             arguments = (_float_fields(part), _float_fields(memory), gate_weights)
 
