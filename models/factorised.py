@@ -30,9 +30,9 @@ LARGEST_PRODUCT = 1e38
 MANY_PAIRS = 64 * 64
 """Below this number of pairs the additional operations cost more than the exponentials."""
 
-LONG, CHUNK = 512, 64
-"""From which length on a sequence's queries are evaluated in chunks, whose pairs stay in the cache, and how
-many of them at a time."""
+LONG, CHUNK = 2048, 64
+"""From how many queries on they are evaluated in chunks, whose pairs stay in the cache, and how many of them
+at a time."""
 
 
 class Shares(NamedTuple):
@@ -121,11 +121,11 @@ def logits(queries: Shares, keys: Shares, tau_epsilon: float) -> Tensor:
 
 
 def _pairs(queries: Shares, keys: Shares, tau_epsilon: float) -> _Pairs:
-    growth = ops.minimum(1.0 + _exp(queries.tau) * _exp(keys.tau), LARGEST_PRODUCT)
+    growth = ops.minimum(1.0 + _products(queries.tau, keys.tau), LARGEST_PRODUCT)
     half_softplus = ops.maximum(0.5 * queries.tau + 0.5 * keys.tau, 0.5 * ops.log(growth))
     return _Pairs(
-        a=1.0 + _exp(-queries.phi) * _exp(-keys.phi),
-        b=1.0 + _exp(-queries.horizon) * _exp(-keys.horizon),
+        a=1.0 + _products(-queries.phi, -keys.phi),
+        b=1.0 + _products(-queries.horizon, -keys.horizon),
         growth=growth,
         half_tau=half_softplus + 0.5 * tau_epsilon,
     )
@@ -134,6 +134,12 @@ def _pairs(queries: Shares, keys: Shares, tau_epsilon: float) -> _Pairs:
 def _weights(logits: Tensor, mask: Tensor | None) -> Tensor:
     weights = ops.exp(logits)
     return weights if mask is None else weights * ops.cast(mask, weights.dtype)
+
+
+def _products(columns: Tensor, rows: Tensor) -> Tensor:
+    """Return the exponentials of all pairs' sums."""
+    # Without a compiler, TensorFlow multiplies matrices faster than it broadcasts.
+    return ops.matmul(_exp(columns), _exp(rows))
 
 
 def _exp(share: Tensor) -> Tensor:

@@ -74,6 +74,22 @@ def test_half_precision(policy):
     )
 
 
+@pytest.mark.parametrize("mask", [None, np.tri(70, dtype=bool)])
+def test_long_sequences_are_evaluated_in_chunks(mask, monkeypatch):
+    layer = built(8, 2, return_sequences=True)
+    whole = numpy(layer(X, attention_mask=mask))
+    monkeypatch.setattr(factorised, "LONG", 70)
+    sizes = []
+    attend = factorised.attend
+    monkeypatch.setattr(
+        factorised,
+        "attend",
+        lambda queries, *rest: sizes.append(queries.phi.shape[2]) or attend(queries, *rest),
+    )
+    np.testing.assert_allclose(layer(X, attention_mask=mask), whole, atol=1e-6)
+    assert set(sizes) == {factorised.CHUNK}
+
+
 @pytest.mark.filterwarnings("ignore:Rematerialization")
 def test_chunks_change_nothing():
     layer = built(8, 2, return_sequences=True)

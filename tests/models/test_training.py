@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 
+from models import factorised
 from models.lan import LAN
 from tests.models.lan_reference import built, features, numpy, pairwise, time_stamps, twin
 
@@ -55,6 +56,16 @@ def test_gradients_of_many_pairs_equal_those_of_the_pairwise_form_in_float64(sca
     """From a number of pairs on the layer evaluates the logits otherwise and has their gradient by hand."""
     x = features(2, 70, 6)
     layer = built(8, 2, return_sequences=True, scale=scale)
+    reference = pairwise(layer, dtype="float64")
+    expected = gradients(lambda x: reference(x)[0], [x.astype("float64")], reference.trainable_variables)
+    assert_gradients_close(gradients(layer, [x], layer.trainable_variables), expected, 1e-6)
+
+
+def test_gradients_of_long_sequences_equal_those_of_the_pairwise_form_in_float64(monkeypatch):
+    """A long sequence is evaluated in chunks, and its floor of tau is no small number here."""
+    monkeypatch.setattr(factorised, "LONG", 70)
+    x = features(2, 70, 6)
+    layer = built(8, 2, tau_epsilon=0.5, return_sequences=True, scale=3.0)
     reference = pairwise(layer, dtype="float64")
     expected = gradients(lambda x: reference(x)[0], [x.astype("float64")], reference.trainable_variables)
     assert_gradients_close(gradients(layer, [x], layer.trainable_variables), expected, 1e-6)
