@@ -1,7 +1,7 @@
 """Runs an experiment cell by cell; killed anywhere, it goes on where it was."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from importlib.util import find_spec
@@ -10,7 +10,7 @@ from typing import Any
 
 from training.experiments.inspection import SEQUENCES, inspect
 from training.experiments.sequences import Fold
-from training.experiments.study import Contender, Experiment, Study, Table
+from training.experiments.study import Budget, Contender, Experiment, Study, Table
 from training.experiments.trainee import Trainee
 from training.progress import Progress
 from training.settled import settle
@@ -79,18 +79,11 @@ class Runner:
     def _choose_rate(
         self, study: Study, contender: Contender, trainee: Trainee, fold: Fold, advance: Any
     ) -> float:
-        """Returns the rate whose trial had the smallest loss on the validation data."""
-        budget = self.experiment.budget
-        if len(budget.rates) == 1:
-            return budget.rates[0]
-        losses = {}
-        for rate in budget.rates:
-            path = folder_of(self.out, study, contender) / f"rate-{rate:g}.json"
-            if not path.exists():
-                training = trainee.train(fold, TUNING_SEED, rate, budget.tuning_epochs, advance)
-                write_json(path, {"validation_loss": min(training.validation_loss, default=float("inf"))})
-            losses[rate] = json.loads(path.read_text(encoding="utf-8"))["validation_loss"]
-        return min(losses, key=lambda rate: losses[rate])
+        def trial(rate: float) -> float:
+            training = trainee.train(fold, TUNING_SEED, rate, self.experiment.budget.tuning_epochs, advance)
+            return min(training.validation_loss, default=float("inf"))
+
+        return choose_rate(self.experiment.budget, folder_of(self.out, study, contender), trial)
 
     def _measure(
         self, study: Study, seed: int, trainee: Trainee, rate: float, advance: Any
@@ -125,6 +118,25 @@ class Runner:
             for contender in _contenders(self.experiment)
             if contender.requires and find_spec(contender.requires) is None
         ]
+
+
+def choose_rate(budget: Budget, folder: Path, trial: Callable[[float], float]) -> float:
+    """Returns the rate whose trial had the smallest validation loss.
+
+    Args:
+        budget: The effort, with the rates to try; a single one needs no trial.
+        folder: Where the losses of finished trials lie, which are not repeated.
+        trial: Trains with a rate and returns the validation loss.
+    """
+    if len(budget.rates) == 1:
+        return budget.rates[0]
+    losses = {}
+    for rate in budget.rates:
+        path = folder / f"rate-{rate:g}.json"
+        if not path.exists():
+            write_json(path, {"validation_loss": trial(rate)})
+        losses[rate] = json.loads(path.read_text(encoding="utf-8"))["validation_loss"]
+    return min(losses, key=lambda rate: losses[rate])
 
 
 def write_json(path: Path, content: Any) -> None:

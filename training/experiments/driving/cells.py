@@ -18,7 +18,7 @@ from training.experiments.driving.ride import Driver, ride_all
 from training.experiments.driving.training import VALIDATION_BATCHES, answers, train
 from training.experiments.driving.window_driver import WindowDriver
 from training.experiments.inspection import SEQUENCES, inspect
-from training.experiments.runner import TUNING_SEED, Cell, Runner, folder_of, write_json
+from training.experiments.runner import TUNING_SEED, Cell, Runner, choose_rate, folder_of, write_json
 from training.experiments.study import Budget
 from training.experiments.trainee import Training
 
@@ -136,18 +136,11 @@ def _fit(job: Job, network: WindowDriver, seed: int, rate: float, epochs: int) -
 
 
 def _choose_rate(job: Job) -> float:
-    """Returns the rate whose trial had the smallest loss on held-out drives."""
-    if len(job.budget.rates) == 1:
-        return job.budget.rates[0]
-    losses = {}
-    for rate in job.budget.rates:
-        path = job.path("weights").parent / f"rate-{rate:g}.json"
-        if not path.exists():
-            network = job.network(TUNING_SEED)
-            training = _fit(job, network, TUNING_SEED, rate, job.budget.tuning_epochs)
-            write_json(path, {"validation_loss": training.validation_loss[-1]})
-        losses[rate] = json.loads(path.read_text(encoding="utf-8"))["validation_loss"]
-    return min(losses, key=lambda rate: losses[rate])
+    def trial(rate: float) -> float:
+        network = job.network(TUNING_SEED)
+        return _fit(job, network, TUNING_SEED, rate, job.budget.tuning_epochs).validation_loss[-1]
+
+    return choose_rate(job.budget, job.path("weights").parent, trial)
 
 
 def _attention(network: WindowDriver, held_out: keras.utils.PyDataset) -> dict[str, Any] | None:
