@@ -119,12 +119,14 @@ class FiveRounds:
         """Makes the missing drives, those by the expert alone on every core."""
         for number, share in enumerate(EXPERT_SHARES):
             missing = [seed for seed in self._seeds(number) if not self._path(folder, seed).exists()]
-            with progress.task(f"Drives with five actions, the expert's share {share:.0%}", len(missing)):
+            title = f"Drives with five actions, the expert's share {share:.0%}"
+            with progress.task(title, len(missing)) as advance:
                 if number == 0:
                     for _ in map_in_processes(_demonstrate, missing, _start_worker, (self, folder)):
-                        pass
+                        advance()
                 elif missing:
                     self._drive_with_network(folder, number, missing)
+                    advance(len(missing))
 
     def batches(self, folder: Path, held_out: bool, seed: int, count: int) -> keras.utils.PyDataset:
         """Returns batches of chunks, mirrored; no frame is lost."""
