@@ -7,7 +7,7 @@ from keras import ops
 
 from models.encoder import FrameEncoder
 from models.lan import LAN
-from models.streaming import KeyMemory
+from models.streaming import StreamState
 
 Tensor = Any
 
@@ -114,11 +114,11 @@ class LanDriver(keras.Model):
         features = self._with_intervals(features, inputs["intervals_s"])
         return self._decide(features, self.attention((features, times_s)))
 
-    def initial_state(self, batch_size: int = 1) -> KeyMemory:
+    def initial_state(self, batch_size: int = 1) -> StreamState:
         """Returns the memory of a drive that has seen no frame yet."""
         return self.attention.initial_state(batch_size)
 
-    def step(self, frame: Tensor, time_s: Tensor, state: KeyMemory) -> tuple[Tensor, KeyMemory]:
+    def step(self, frame: Tensor, time_s: Tensor, state: StreamState) -> tuple[Tensor, StreamState]:
         """Decides for the newest frame: one pass of the encoder and one attention of O(window).
 
         Args:

@@ -332,7 +332,7 @@ class LAN(keras.layers.Layer):
             time = ops.broadcast_to(time, ops.shape(logits))
         return Inspection(phi, tau, time, logits, weights)
 
-    def initial_state(self, batch_size: int, window: int | None = None) -> streaming.KeyMemory:
+    def initial_state(self, batch_size: int, window: int | None = None) -> streaming.StreamState:
         """Return the empty state from which `step` starts.
 
         Args:
@@ -340,7 +340,8 @@ class LAN(keras.layers.Layer):
             window: The number of newest steps to remember; may be left out if the layer has a `window`.
 
         Returns:
-            A state of fixed shapes. To restart some of the sequences, set their rows of `valid` to False.
+            A state of fixed shapes. To restart some of the sequences, set their `times` to
+            `streaming.NEVER_S`.
 
         Raises:
             ValueError: If no window is known, or another one than the layer's, or the layer has no weights
@@ -354,16 +355,10 @@ class LAN(keras.layers.Layer):
                 f"The state needs one window, equal to the layer's if that has one. "
                 f"Received: window={window}, layer.window={self.window}"
             )
-        return streaming.empty_memory(
-            batch=batch_size,
-            heads=self.num_heads,
-            window=window,
-            head_dim=self.head_dim,
-            terms=self._gate_weights().pair.bias.shape[0],
-            dtypes=(self.compute_dtype, self._gate_dtype),
-        )
+        features = self._terms + self.head_dim * (2 if self._needs_keys else 1)
+        return streaming.empty_state(batch_size, self.num_heads, window, features, self._gate_dtype)
 
-    def step(self, x: Tensor, t: Any, state: streaming.KeyMemory) -> tuple[Any, streaming.KeyMemory]:
+    def step(self, x: Tensor, t: Any, state: streaming.StreamState) -> tuple[Any, streaming.StreamState]:
         """Take in one more step of self-attention and evaluate its query, in O(window).
 
         The output equals the last time step of the layer called with `window` on all steps so far.
@@ -389,10 +384,11 @@ class LAN(keras.layers.Layer):
         times = ops.reshape(ops.convert_to_tensor(t, dtype="float64"), (-1, 1))
         times = ops.broadcast_to(times, (ops.shape(x)[0], 1))
         gate_weights = self._gate_weights()
-        newest = self._remember(x, x, times, ops.ones_like(times, dtype="bool"), gate_weights)
-        state = streaming.push(state, newest)
+        newest = self._remember(x, x, times, None, gate_weights)
+        state = state.push(newest)
+        memory = state.memory(self._terms, self.head_dim, self.compute_dtype)
         query, terms = self._project_queries(x, gate_weights)
-        heads, weights = self._attend(_Queries(query, terms, times), state, gate_weights, training=False)
+        heads, weights = self._attend(_Queries(query, terms, times), memory, gate_weights, training=False)
         output = self._join_heads(heads)[:, 0]
         return ((output, weights) if self.return_attention else output), state
 
@@ -429,11 +425,16 @@ class LAN(keras.layers.Layer):
         queries = self._split_heads(self.q_dense(query))
         return queries, gates.query_terms(ops.cast(queries, self._gate_dtype), weights.pair)
 
+    def _project_keys(self, key: Tensor, weights: _GateWeights) -> tuple[Tensor | None, Tensor]:
+        """Return the keys, if more than their terms matters, and their terms."""
+        keys = self._split_heads(self.k_dense(key))
+        terms = gates.key_terms(ops.cast(keys, self._gate_dtype), weights.pair)
+        return (keys if self._needs_keys else None), terms
+
     def _remember(
         self, key: Tensor, value: Tensor, times: Tensor | None, valid: Tensor | None, weights: _GateWeights
     ) -> streaming.KeyMemory:
-        keys = self._split_heads(self.k_dense(key))
-        terms = gates.key_terms(ops.cast(keys, self._gate_dtype), weights.pair)
+        keys, terms = self._project_keys(key, weights)
         return streaming.KeyMemory(keys, self._split_heads(self.v_dense(value)), terms, times, valid)
 
     def _times(self, t: Tensor | None, query: Tensor, key: Tensor) -> tuple[Tensor | None, Tensor | None]:
@@ -488,6 +489,15 @@ class LAN(keras.layers.Layer):
     def _hidden_units(self) -> int:
         return 0 if self.gate_activation is None else self.phi_in.units + self.tau_in.units
 
+    @property
+    def _terms(self) -> int:
+        """The number of units of which queries and keys have shares."""
+        return (self._hidden_units or 2) + (2 if self._reads_gated_time else 0)
+
+    @property
+    def _needs_keys(self) -> bool:
+        return self.initial == "dot" and self.mode != "steady"
+
     def _gates(
         self, queries: _Queries, memory: streaming.KeyMemory, weights: _GateWeights
     ) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -531,7 +541,7 @@ class LAN(keras.layers.Layer):
         phi, tau, time = self._gates(queries, memory, weights)
         if self.mode == "steady":
             return phi, tau, time, solvers.steady(phi, tau)
-        start = self._dot_products(queries, memory) if self.initial == "dot" else None
+        start = self._dot_products(queries, memory) if self._needs_keys else None
         if self.mode == "exact":
             return phi, tau, time, solvers.exact(phi, tau, time, start)
         step = self.delta_t if time is None else time / self.euler_steps
@@ -544,7 +554,7 @@ class LAN(keras.layers.Layer):
     def _mask(self, queries: _Queries, memory: streaming.KeyMemory) -> Tensor | None:
         causal = None
         if queries.positions is not None:
-            causal = masking.causal(queries.positions, ops.shape(memory.keys)[2], self.window)
+            causal = masking.causal(queries.positions, ops.shape(memory.terms)[3], self.window)
         valid = None if memory.valid is None else memory.valid[:, None, None, :]
         return masking.intersection(causal, valid, queries.allowed)
 
@@ -574,7 +584,7 @@ class LAN(keras.layers.Layer):
         published = self._reads_gated_time and self.initial == "zero" and self.gate_activation is None
         time_is_shared = memory.times is None or memory.times.shape[1] == 1
         heads_only = not (self.return_attention or self.dropout)
-        length, keys = queries.queries.shape[2], memory.keys.shape[2]
+        length, keys = queries.queries.shape[2], memory.terms.shape[3]
         many = length != 1 and (None in (length, keys) or length * keys >= factorised.MANY_PAIRS)
         return published and time_is_shared and heads_only and many
 

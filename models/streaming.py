@@ -8,12 +8,15 @@ from keras import ops
 
 Tensor = Any
 
+NEVER_S = -1e30
+"""Stands for the moment of a key that there has not been; finite, so that gradients are, even in float32."""
+
 
 class KeyMemory(NamedTuple):
     """All that a query needs to know of S keys, oldest first.
 
     Attributes:
-        keys: Projected keys, `(B, H, S, D)`.
+        keys: Projected keys, `(B, H, S, D)`; None where nothing but their terms matters.
         values: Projected values, `(B, H, S, D)`.
         terms: The keys' share of the gates' affine maps, `(B, H, G, S)`.
         times: Seconds of `horizon='elapsed'`, or the factor t of `horizon='gate'`, `(B, S)` or what
@@ -21,55 +24,80 @@ class KeyMemory(NamedTuple):
         valid: Which keys may be attended, boolean `(B, S)`; None for all.
     """
 
-    keys: Tensor
+    keys: Tensor | None
     values: Tensor
     terms: Tensor
-    times: Tensor
+    times: Tensor | None
     valid: Tensor | None
+
+
+class StreamState(NamedTuple):
+    """A memory of the newest S keys of a stream, oldest first.
+
+    It has few tensors, because a compiled step spends more time on each that it takes and returns than on
+    what it computes with it.
+
+    Attributes:
+        features: Of each key, one below the other, its terms, its value and itself (if it matters),
+            `(B, H, F, S)`.
+        times: As in `KeyMemory`, `(B, S)`; `NEVER_S` where there has been no key yet.
+    """
+
+    features: Tensor
+    times: Tensor
+
+    def push(self, newest: KeyMemory) -> StreamState:
+        """Return the state without its oldest key and with the one key of `newest` at the end."""
+        rows = [newest.terms, ops.swapaxes(newest.values, -1, -2)]
+        if newest.keys is not None:
+            rows.append(ops.swapaxes(newest.keys, -1, -2))
+        features = ops.concatenate([ops.cast(x, self.features.dtype) for x in rows], axis=2)
+        return StreamState(_shift(self.features, features), _shift(self.times, newest.times))
+
+    def memory(self, terms: int, head_dim: int, dtype: str) -> KeyMemory:
+        """Return the keys as a query needs them.
+
+        Args:
+            terms: The units of the gates' affine maps `G`.
+            head_dim: The features of a head `D`.
+            dtype: The type of keys and values.
+        """
+        has_keys = self.features.shape[2] > terms + head_dim
+        ends = [terms, terms + head_dim] if has_keys else [terms]
+        of_terms, *rows = ops.split(self.features, ends, axis=2)
+        values, *keys = [ops.cast(ops.swapaxes(x, -1, -2), dtype) for x in rows]
+        return KeyMemory(
+            keys=keys[0] if keys else None,
+            values=values,
+            terms=of_terms,
+            times=self.times,
+            valid=self.times > NEVER_S,
+        )
 
     def seconds_since_newest(self, time_s: Tensor) -> Tensor:
         """Return the time from the newest key to `time_s`, `(B,)`; 0 where there is no key yet."""
-        since_s = time_s - self.times[:, -1]
-        return since_s if self.valid is None else ops.where(self.valid[:, -1], since_s, 0.0)
+        newest_s = self.times[:, -1]
+        return ops.where(newest_s > NEVER_S, time_s - newest_s, 0.0)
 
 
-# The axis of the keys in each field.
-_KEY_AXES = KeyMemory(keys=2, values=2, terms=3, times=1, valid=1)
-
-
-def empty_memory(
-    batch: int, heads: int, window: int, head_dim: int, terms: int, dtypes: tuple[str, str]
-) -> KeyMemory:
-    """Return a memory of `window` keys of which none is valid yet.
+def empty_state(batch: int, heads: int, window: int, features: int, dtype: str) -> StreamState:
+    """Return a state of `window` keys of which there has been none yet.
 
     Args:
         batch: The batch size `B`.
         heads: The number of heads `H`.
         window: The number of keys `S`.
-        head_dim: The features of a head `D`.
-        terms: The units of the gates' affine maps `G`.
-        dtypes: The types of keys and values, and of the gate terms.
+        features: The numbers `F` that belong to one key of one head.
+        dtype: Their type.
 
     Returns:
-        A memory of zeros. Its time stamps are float64 where the backend has it.
+        A state whose time stamps are float64 where the backend has it.
     """
-    features, gates = dtypes
-    return KeyMemory(
-        keys=ops.zeros((batch, heads, window, head_dim), dtype=features),
-        values=ops.zeros((batch, heads, window, head_dim), dtype=features),
-        terms=ops.zeros((batch, heads, terms, window), dtype=gates),
-        times=ops.zeros((batch, window), dtype="float64"),
-        valid=ops.zeros((batch, window), dtype="bool"),
+    return StreamState(
+        features=ops.zeros((batch, heads, features, window), dtype=dtype),
+        times=ops.full((batch, window), NEVER_S, dtype="float64"),
     )
 
 
-def push(memory: KeyMemory, newest: KeyMemory) -> KeyMemory:
-    """Return `memory` without its oldest key and with the one key of `newest` at the end."""
-    return KeyMemory(
-        *(_shift(old, new, axis) for old, new, axis in zip(memory, newest, _KEY_AXES, strict=True))
-    )
-
-
-def _shift(old: Tensor, new: Tensor, axis: int) -> Tensor:
-    kept = old[(slice(None),) * axis + (slice(1, None),)]
-    return ops.concatenate([kept, ops.cast(new, old.dtype)], axis=axis)
+def _shift(old: Tensor, new: Tensor) -> Tensor:
+    return ops.concatenate([old[..., 1:], ops.cast(new, old.dtype)], axis=-1)

@@ -64,8 +64,7 @@ def test_steps_equal_the_whole_sequence_in_half_precision(policy):
     streamed, state = stream(layer, X, T)
     whole = numpy(layer((X, T))).astype("float32")
     np.testing.assert_allclose(streamed.astype("float32"), whole, atol=0.02)
-    assert keras.backend.standardize_dtype(state.keys.dtype) == layer.compute_dtype
-    assert keras.backend.standardize_dtype(state.terms.dtype) == "float32"
+    assert keras.backend.standardize_dtype(state.features.dtype) == "float32"
 
 
 def test_weights_of_a_step():
@@ -95,9 +94,9 @@ def test_one_time_for_all_samples():
 def test_rows_can_be_restarted_alone():
     layer = built(8, 2, window=WINDOW, **ELAPSED)
     _, state = stream(layer, X[:, :10], T[:, :10])
-    keep = np.array([[True], [False], [True]])
-    restarted = state._replace(valid=ops.logical_and(state.valid, keep))
-    after, _ = stream(layer, X[:, 10:], T[:, 10:], restarted)
+    restarted = np.array([[False], [True], [False]])
+    partly = state._replace(times=ops.where(restarted, streaming.NEVER_S, state.times))
+    after, _ = stream(layer, X[:, 10:], T[:, 10:], partly)
     going_on, _ = stream(layer, X[:, 10:], T[:, 10:], state)
     fresh, _ = stream(layer, X[:, 10:], T[:, 10:])
     np.testing.assert_array_equal(after[[0, 2]], going_on[[0, 2]])
@@ -106,21 +105,24 @@ def test_rows_can_be_restarted_alone():
 
 
 def test_push_drops_the_oldest_key():
-    memory = streaming.empty_memory(1, 2, 3, 4, 5, dtypes=("float32", "float32"))
+    state = streaming.empty_state(batch=1, heads=2, window=3, features=5 + 4 + 4, dtype="float32")
     for number in range(1, 5):
         one = streaming.KeyMemory(
             keys=np.full((1, 2, 1, 4), number, "float32"),
-            values=np.full((1, 2, 1, 4), number, "float32"),
-            terms=np.full((1, 2, 5, 1), number, "float32"),
+            values=np.full((1, 2, 1, 4), 10 * number, "float32"),
+            terms=np.full((1, 2, 5, 1), 100 * number, "float32"),
             times=np.full((1, 1), number, "float64"),
-            valid=np.ones((1, 1), "bool"),
+            valid=None,
         )
-        memory = streaming.push(memory, one)
-    for field in ("keys", "values"):
-        np.testing.assert_array_equal(numpy(getattr(memory, field))[0, 0, :, 0], [2, 3, 4])
-    np.testing.assert_array_equal(numpy(memory.terms)[0, 0, 0], [2, 3, 4])
+        state = state.push(one)
+        known = min(number, 3)
+        valid = state.memory(terms=5, head_dim=4, dtype="float32").valid
+        np.testing.assert_array_equal(numpy(valid)[0], np.arange(3) >= 3 - known)
+    memory = state.memory(terms=5, head_dim=4, dtype="float32")
+    np.testing.assert_array_equal(numpy(memory.keys)[0, 0, :, 0], [2, 3, 4])
+    np.testing.assert_array_equal(numpy(memory.values)[0, 0, :, 0], [20, 30, 40])
+    np.testing.assert_array_equal(numpy(memory.terms)[0, 0, 0], [200, 300, 400])
     np.testing.assert_array_equal(numpy(memory.times), [[2, 3, 4]])
-    assert numpy(memory.valid).all()
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="compiles with TensorFlow")
@@ -141,6 +143,19 @@ def test_compiles_once_with_fixed_shapes(jit):
     np.testing.assert_allclose(streamed, layer((X, t)), atol=1e-6)
     assert step.experimental_get_tracing_count() == 1
     assert tf.nest.map_structure(lambda x: tf.TensorSpec(x.shape, x.dtype), last) == signature
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="differentiates with TensorFlow")
+@parametrize
+def test_gradients_are_finite_where_keys_are_missing(options):
+    import tensorflow as tf
+
+    layer = built(8, 2, window=WINDOW, **options)
+    with tf.GradientTape() as tape:
+        output, state = layer.step(X[:, 0], T[:, 0], layer.initial_state(BATCH))
+        output = output + layer.step(X[:, 1], T[:, 1], state)[0]
+    gradients = tape.gradient(output, [v.value for v in layer.trainable_variables])
+    assert all(np.isfinite(numpy(g)).all() for g in gradients if g is not None)
 
 
 def test_refuses_what_it_cannot_stream():
