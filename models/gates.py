@@ -96,6 +96,27 @@ def key_terms(keys: Tensor, pair: Affine) -> Tensor:
     return ops.matmul(kernel, ops.swapaxes(keys, -1, -2)) + pair.bias[:, None]
 
 
+def key_terms_of_inputs(inputs: Tensor, projection: Affine, heads: int, pair: Affine) -> Tensor:
+    """Return `key_terms` of the heads of projected inputs without projecting them.
+
+    Args:
+        inputs: `(B, S, F)`.
+        projection: A map of `F` inputs to the `heads` times `D` features of the keys.
+        heads: The number `H` of heads.
+        pair: A map of `2 D` inputs and `G` units.
+
+    Returns:
+        `(B, H, G, S)`.
+    """
+    of_keys = pair.kernel[pair.kernel.shape[0] // 2 :]
+    depth, count = of_keys.shape
+    kernel = ops.matmul(ops.reshape(projection.kernel, (-1, depth)), of_keys)
+    bias = ops.matmul(ops.reshape(projection.bias, (heads, depth)), of_keys) + pair.bias
+    terms = ops.einsum("bsf,fu->bus", inputs, ops.reshape(kernel, (-1, heads * count)))
+    terms = terms + ops.reshape(bias, (heads * count, 1))
+    return ops.reshape(terms, (-1, heads, count, ops.shape(inputs)[1]))
+
+
 def units(query_terms: Tensor, key_terms: Tensor) -> list[tuple[Tensor, Tensor]]:
     """Return for each unit a column and a row whose sum are its values ``u_i + v_j`` for all pairs.
 

@@ -11,6 +11,7 @@ import warnings
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 from keras import ops
 
 from models import call_inputs, chunking, factorised, gates, horizons, masking, solvers, streaming
@@ -292,6 +293,8 @@ class LAN(keras.layers.Layer):
         queries, memory = self._project(
             inputs, mask, attention_mask, use_causal_mask, every_query, gate_weights
         )
+        if memory.values is None:
+            return self._output_of_means(inputs, queries, memory, gate_weights, training)
         chunk = self._chunk(queries, memory) if every_query else None
         if chunk:
             heads, weights = self._attend_in_chunks(queries, memory, gate_weights, chunk)
@@ -418,7 +421,10 @@ class LAN(keras.layers.Layer):
             allowed = None if allowed is None else allowed[:, :, -1:]
         queries, terms = self._project_queries(query, gate_weights)
         valid = call_inputs.key_mask(inputs, mask)
-        memory = self._remember(key, value, key_times, valid, gate_weights)
+        if every_query or not self._can_reorder:
+            memory = self._remember(key, value, key_times, valid, gate_weights)
+        else:
+            memory = self._remember_for_one_query(key, key_times, valid, gate_weights)
         return _Queries(queries, terms, query_times, positions, allowed), memory
 
     def _project_queries(self, query: Tensor, weights: _GateWeights) -> tuple[Tensor, Tensor]:
@@ -436,6 +442,17 @@ class LAN(keras.layers.Layer):
     ) -> streaming.KeyMemory:
         keys, terms = self._project_keys(key, weights)
         return streaming.KeyMemory(keys, self._split_heads(self.v_dense(value)), terms, times, valid)
+
+    def _remember_for_one_query(
+        self, key: Tensor, times: Tensor | None, valid: Tensor | None, weights: _GateWeights
+    ) -> streaming.KeyMemory:
+        """Return the memory without values, and without projecting keys of which only the terms matter."""
+        if self._needs_keys:
+            keys, terms = self._project_keys(key, weights)
+        else:
+            inputs, projection = ops.cast(key, self._gate_dtype), gates.affine_of(self.k_dense)
+            keys, terms = None, gates.key_terms_of_inputs(inputs, projection, self.num_heads, weights.pair)
+        return streaming.KeyMemory(keys, None, terms, times, valid)
 
     def _times(self, t: Tensor | None, query: Tensor, key: Tensor) -> tuple[Tensor | None, Tensor | None]:
         """Return the time stamps of the queries, if they matter, and those (or the factors) of the keys."""
@@ -493,6 +510,15 @@ class LAN(keras.layers.Layer):
     def _terms(self) -> int:
         """The number of units of which queries and keys have shares."""
         return (self._hidden_units or 2) + (2 if self._reads_gated_time else 0)
+
+    @property
+    def _can_reorder(self) -> bool:
+        """Whether one query may take its products with the projections' kernels in the cheaper order.
+
+        Next to hidden gate units it saves nothing, and a quantized projection has no kernel of floats.
+        """
+        quantized = self.k_dense.quantization_mode or self.v_dense.quantization_mode
+        return not (self._hidden_units or quantized)
 
     @property
     def _needs_keys(self) -> bool:
@@ -574,10 +600,33 @@ class LAN(keras.layers.Layer):
             mask = self._mask(queries, memory)
             heads = factorised.attend(queries_shares, keys_shares, self.tau_epsilon, mask, memory.values)
             return ops.cast(heads, memory.values.dtype), None
-        *_, logits = self._logits(queries, memory, gate_weights)
-        weights = masking.masked_softmax(logits, self._mask(queries, memory))
+        weights = self._weights(queries, memory, gate_weights)
         dropped = self.dropout_layer(weights, training=training)
         return ops.matmul(ops.cast(dropped, memory.values.dtype), memory.values), weights
+
+    def _output_of_means(
+        self,
+        inputs: Any,
+        queries: _Queries,
+        memory: streaming.KeyMemory,
+        gate_weights: _GateWeights,
+        training: bool | None,
+    ) -> Tensor:
+        """Return the output `(B, d_model)` of one query, whose means of the inputs are projected."""
+        _, _, value, _ = call_inputs.unpack(call_inputs.as_list(inputs))
+        weights = self._weights(queries, memory, gate_weights)[:, :, 0]
+        weights = ops.cast(self.dropout_layer(weights, training=training), self.compute_dtype)
+        means = ops.matmul(weights, ops.cast(value, self.compute_dtype))
+        kernel, bias = gates.affine_of(self.v_dense)
+        # Under a mask or dropout the weights need not add up to one.
+        projected = ops.matmul(means, kernel) + ops.sum(weights, axis=-1, keepdims=True) * bias
+        own = np.kron(np.eye(self.num_heads), np.ones(self.head_dim))
+        heads = ops.sum(projected * ops.cast(own, self.compute_dtype), axis=1)
+        return self.activation(self.out_dense(heads))
+
+    def _weights(self, queries: _Queries, memory: streaming.KeyMemory, gate_weights: _GateWeights) -> Tensor:
+        *_, logits = self._logits(queries, memory, gate_weights)
+        return masking.masked_softmax(logits, self._mask(queries, memory))
 
     def _factorises(self, queries: _Queries, memory: streaming.KeyMemory) -> bool:
         """Return whether `factorised` applies, and many pairs share the exponentials that it spares."""

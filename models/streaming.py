@@ -17,7 +17,7 @@ class KeyMemory(NamedTuple):
 
     Attributes:
         keys: Projected keys, `(B, H, S, D)`; None where nothing but their terms matters.
-        values: Projected values, `(B, H, S, D)`.
+        values: Projected values, `(B, H, S, D)`; None where their inputs are averaged instead.
         terms: The keys' share of the gates' affine maps, `(B, H, G, S)`.
         times: Seconds of `horizon='elapsed'`, or the factor t of `horizon='gate'`, `(B, S)` or what
             broadcasts to it; None for a factor of 1.

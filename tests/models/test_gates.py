@@ -44,6 +44,16 @@ def test_terms_add_up_to_the_dense_layer_on_pairs(features, use_bias):
         np.testing.assert_array_equal(column + row, hidden[..., unit])
 
 
+@pytest.mark.parametrize("use_bias", [True, False])
+def test_terms_of_inputs_are_those_of_their_projections(use_bias):
+    heads = 3
+    inputs = np.random.default_rng(0).normal(size=(2, S, 6)).astype("float32")
+    projection, pair = dense(6, heads * D, use_bias), gates.affine_of(dense(2 * D, 4, seed=1))
+    keys = ops.swapaxes(ops.reshape(projection(inputs), (2, S, heads, D)), 1, 2)
+    terms = gates.key_terms_of_inputs(inputs, gates.affine_of(projection), heads, pair)
+    np.testing.assert_allclose(terms, gates.key_terms(keys, pair), atol=1e-6)
+
+
 def test_composition_is_one_layer_after_the_other(features):
     first, second = dense(D, 6), dense(6, 2, seed=1)
     x = features[0]

@@ -178,6 +178,23 @@ def test_last_query_alone_equals_all_queries(options):
     np.testing.assert_allclose(layer(X), twin(layer, return_sequences=True)(X)[:, -1], atol=1e-6)
 
 
+@parametrize(VARIANTS)
+def test_last_query_alone_ignores_padding(options):
+    layer, mask = built(8, 2, **options), np.ones((3, 10), bool)
+    mask[1, :4] = mask[2] = False
+    every_query = twin(layer, return_sequences=True)(X, mask=mask)
+    np.testing.assert_allclose(layer(X, mask=mask), every_query[:, -1], atol=1e-6)
+
+
+def test_last_query_alone_equals_all_queries_of_quantized_projections():
+    layer = built(8, 2)
+    for projection in (layer.k_dense, layer.v_dense):
+        projection.quantize("int8")
+    last = layer(X)
+    layer.return_sequences = True
+    np.testing.assert_allclose(last, layer(X)[:, -1], atol=1e-6)
+
+
 @parametrize(TIMED_VARIANTS)
 def test_last_query_alone_equals_all_queries_timed(options):
     layer = built(8, 2, window=4, **options)
