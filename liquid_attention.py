@@ -1,5 +1,6 @@
 """The Liquid Attention Network layer under the name its users know."""
 
+from models.compiling import uncompiled
 from models.lan import LAN
 
-__all__ = ["LAN"]
+__all__ = ["LAN", "uncompiled"]

@@ -13,12 +13,17 @@ are summed. The gradient is written down and computes the pairs anew, so that no
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import keras
 from keras import ops
 
+from models import chunking
+from models.compiling import compiled
+
 Tensor = Any
+Mask = Callable[[Tensor | None], Tensor | None]
 
 LARGEST_SHARE = 80.0
 """Where a share is clipped so that its exponentials stay within float32. The product of two may overflow: it
@@ -30,7 +35,10 @@ LARGEST_PRODUCT = 1e38
 MANY_PAIRS = 64 * 64
 """Below this number of pairs the additional operations cost more than the exponentials."""
 
-LONG, CHUNK = 2048, 64
+PAIRS_TO_COMPILE = 256 * 256
+"""From this number on a compiled loop saves more than its call costs."""
+
+LONG, CHUNK = 1024, 64
 """From how many queries on they are evaluated in chunks, whose pairs stay in the cache, and how many of them
 at a time."""
 
@@ -52,49 +60,40 @@ class _Pairs(NamedTuple):
     half_tau: Tensor
 
 
-def attend(queries: Shares, keys: Shares, tau_epsilon: float, mask: Tensor | None, values: Tensor) -> Tensor:
+def attend(
+    queries: Shares,
+    keys: Shares,
+    tau_epsilon: float,
+    values: Tensor,
+    mask: Mask | None = None,
+    chunk: int | None = None,
+) -> Tensor:
     """Return the mean of the values, weighted by the softmax of the published exact logits.
 
     Args:
         queries: The queries' shares, each `(..., T, 1)`.
         keys: The keys' shares, each `(..., 1, S)`.
         tau_epsilon: A floor for tau.
-        mask: Which keys a query may attend, broadcastable to `(..., T, S)`; None for all.
         values: `(..., S, D)`.
+        mask: Returns which keys the queries with the given numbers may attend, broadcastable to
+            `(..., T, S)`; for all queries where it is given None. No mask admits every key.
+        chunk: How many queries to evaluate at a time; None leaves that to their number.
 
     Returns:
         `(..., T, D)` in the type of the shares; zeros for a query that may attend no key.
     """
+    length, count = queries.phi.shape[-2], keys.phi.shape[-1]
+    is_known = None not in (length, count)
+    call = compiled if is_known and length * count >= PAIRS_TO_COMPILE else _call
+    is_long = is_known and length >= LONG
+    attention = _Attention(tau_epsilon, mask, chunk or (CHUNK if is_long else None))
 
     def solve(*arguments: Tensor) -> tuple[Tensor, Callable[..., tuple[Tensor, ...]]]:
-        queries, keys, values = Shares(*arguments[:3]), Shares(*arguments[3:6]), arguments[6]
-        weights = _weights(logits(queries, keys, tau_epsilon), mask)
-        # Each admitted key weighs at least e^0, so that the 1 only replaces the sum over no key.
-        total = ops.maximum(ops.sum(weights, axis=-1, keepdims=True), 1.0)
-        means = ops.matmul(weights, values) / total
+        means, total = call(attention.means, *arguments)
 
-        def gradient(*arguments: Tensor, upstream: Tensor | None = None) -> tuple[Tensor, ...]:
-            share = (arguments[0] if upstream is None else upstream) / total
-            pairs = _pairs(queries, keys, tau_epsilon)
-            phi, h = 1.0 / pairs.a, 1.0 / pairs.b
-            t = ops.tanh(pairs.half_tau * h)
-            part = phi / (1.0 + t)
-            logits = part * t / pairs.half_tau
-            weights = _weights(logits, mask)
-            by_values = ops.matmul(ops.swapaxes(share, -1, -2), weights)
-            deviations = ops.matmul(share, ops.swapaxes(values, -1, -2))
-            by_logits = weights * (deviations - ops.sum(share * means, axis=-1, keepdims=True))
-            # The derivative for h is phi e^(-tau h), that for tau is (phi h e^(-tau h) - logit) / tau.
-            by_phi = by_logits * logits
-            by_h = by_logits * (part * h * (1.0 - t))
-            by_sums = (
-                by_phi * (1.0 - phi),
-                (by_h - by_phi) / pairs.half_tau * (0.5 - 0.5 / pairs.growth),
-                by_h * (1.0 - h),
-            )
-            columns = [ops.sum(x, axis=-1, keepdims=True) for x in by_sums]
-            rows = [ops.sum(x, axis=-2, keepdims=True) for x in by_sums]
-            return (*columns, *rows, ops.swapaxes(by_values, -1, -2))
+        def gradient(*outer: Tensor, upstream: Tensor | None = None) -> tuple[Tensor, ...]:
+            share = (outer[0] if upstream is None else upstream) / total
+            return tuple(call(attention.gradients, share, means, *arguments))
 
         return means, gradient
 
@@ -102,6 +101,113 @@ def attend(queries: Shares, keys: Shares, tau_epsilon: float, mask: Tensor | Non
     if keras.backend.backend() == "numpy":  # It has no gradients.
         return solve(*arguments)[0]
     return ops.custom_gradient(solve)(*arguments)
+
+
+def _call(function: Callable[..., Any], *arguments: Tensor) -> Any:
+    return function(*arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class _Attention:
+    """The attention and its gradient, each a function of the arguments: queries' and keys' shares, values."""
+
+    tau_epsilon: float
+    mask: Mask | None
+    chunk: int | None
+
+    def means(self, *arguments: Tensor) -> list[Tensor]:
+        """Return the means of the values `(..., T, D)`, and the sums of the weights `(..., T, 1)`."""
+        keys, values = Shares(*arguments[3:6]), arguments[6]
+
+        def of(numbers: Tensor | None, *queries: Tensor) -> list[Tensor]:
+            weights = self._weights(logits(Shares(*queries), keys, self.tau_epsilon), numbers)
+            # Each admitted key weighs at least e^0, so that the 1 only replaces the sum over no key.
+            total = ops.maximum(ops.sum(weights, axis=-1, keepdims=True), 1.0)
+            return [ops.matmul(weights, values) / total, total]
+
+        if self.chunk is None:
+            return of(None, *arguments[:3])
+        parts = ops.map(lambda chunk: of(*chunk), _chunks(arguments[:3], self.chunk))
+        return _joined(parts, arguments[0])
+
+    def gradients(self, share: Tensor, means: Tensor, *arguments: Tensor) -> list[Tensor]:
+        """Return the gradients of the arguments, given that of the means.
+
+        Args:
+            share: The gradient of the means, divided by the sums of the weights, `(..., T, D)`.
+            means: What `means` returned, `(..., T, D)`.
+            *arguments: What `means` was called with.
+        """
+        columns, keys, values = (*arguments[:3], share, means), arguments[3:6], arguments[6]
+        if self.chunk is None:
+            by_queries, by_keys = self._gradients_of(None, columns, keys, values)
+            return [*by_queries, *by_keys]
+        chunks = _chunks(columns, self.chunk)
+
+        def step(
+            index: Tensor, by_queries: list[Tensor], by_keys: list[Tensor]
+        ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+            numbers, *columns = [ops.take(x, index, axis=0) for x in chunks]
+            of_queries, of_keys = self._gradients_of(numbers, tuple(columns), keys, values)
+            return (
+                index + 1,
+                [_with_chunk(x, index, chunk) for x, chunk in zip(by_queries, of_queries, strict=True)],
+                [x + more for x, more in zip(by_keys, of_keys, strict=True)],
+            )
+
+        start = [ops.zeros_like(x) for x in chunks[1:4]], [ops.zeros_like(x) for x in (*keys, values)]
+        count = ops.shape(chunks[0])[0]
+        _, by_queries, by_keys = ops.while_loop(lambda index, *_: index < count, step, (0, *start))
+        return [*_joined(by_queries, arguments[0]), *by_keys]
+
+    def _gradients_of(
+        self, numbers: Tensor | None, columns: tuple[Tensor, ...], keys: tuple[Tensor, ...], values: Tensor
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Return what some queries have: the gradients of their shares, and their part of the others'."""
+        share, means = columns[3:]
+        pairs = _pairs(Shares(*columns[:3]), Shares(*keys), self.tau_epsilon)
+        phi, h = 1.0 / pairs.a, 1.0 / pairs.b
+        t = ops.tanh(pairs.half_tau * h)
+        part = phi / (1.0 + t)
+        logits = part * t / pairs.half_tau
+        weights = self._weights(logits, numbers)
+        by_values = ops.matmul(ops.swapaxes(share, -1, -2), weights)
+        deviations = ops.matmul(share, ops.swapaxes(values, -1, -2))
+        by_logits = weights * (deviations - ops.sum(share * means, axis=-1, keepdims=True))
+        # The derivative for h is phi e^(-tau h), that for tau is (phi h e^(-tau h) - logit) / tau.
+        by_phi = by_logits * logits
+        by_h = by_logits * (part * h * (1.0 - t))
+        by_sums = (
+            by_phi * (1.0 - phi),
+            (by_h - by_phi) / pairs.half_tau * (0.5 - 0.5 / pairs.growth),
+            by_h * (1.0 - h),
+        )
+        return (
+            [ops.sum(x, axis=-1, keepdims=True) for x in by_sums],
+            [*(ops.sum(x, axis=-2, keepdims=True) for x in by_sums), ops.swapaxes(by_values, -1, -2)],
+        )
+
+    def _weights(self, logits: Tensor, numbers: Tensor | None) -> Tensor:
+        weights = ops.exp(logits)
+        mask = None if self.mask is None else self.mask(numbers)
+        return weights if mask is None else weights * ops.cast(mask, weights.dtype)
+
+
+def _chunks(columns: tuple[Tensor, ...], size: int) -> list[Tensor]:
+    """Return the queries' numbers and columns `(..., T, N)` by chunks, `(chunks, ..., size, N)`."""
+    axis = len(columns[0].shape) - 2
+    numbers = ops.arange(ops.shape(columns[0])[axis], dtype="int32")
+    return [chunking.split(numbers, size, axis=0), *(chunking.split(x, size, axis) for x in columns)]
+
+
+def _joined(chunks: list[Tensor], column: Tensor) -> list[Tensor]:
+    """Undo `_chunks` for columns of as many queries as `column` has."""
+    axis = len(column.shape) - 2
+    return [chunking.join(x, ops.shape(column)[axis], axis) for x in chunks]
+
+
+def _with_chunk(chunks: Tensor, index: Tensor, chunk: Tensor) -> Tensor:
+    return ops.slice_update(chunks, (index, *[0] * len(chunk.shape)), chunk[None])
 
 
 def logits(queries: Shares, keys: Shares, tau_epsilon: float) -> Tensor:
@@ -129,11 +235,6 @@ def _pairs(queries: Shares, keys: Shares, tau_epsilon: float) -> _Pairs:
         growth=growth,
         half_tau=half_softplus + 0.5 * tau_epsilon,
     )
-
-
-def _weights(logits: Tensor, mask: Tensor | None) -> Tensor:
-    weights = ops.exp(logits)
-    return weights if mask is None else weights * ops.cast(mask, weights.dtype)
 
 
 def _products(columns: Tensor, rows: Tensor) -> Tensor:

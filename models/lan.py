@@ -295,9 +295,8 @@ class LAN(keras.layers.Layer):
         )
         if memory.values is None:
             return self._output_of_means(inputs, queries, memory, gate_weights, training)
-        chunk = self._chunk(queries, memory) if every_query else None
-        if chunk:
-            heads, weights = self._attend_in_chunks(queries, memory, gate_weights, chunk)
+        if self.query_chunk and every_query and not self._factorises(queries, memory):
+            heads, weights = self._attend_in_chunks(queries, memory, gate_weights, self.query_chunk)
         else:
             heads, weights = self._attend(queries, memory, gate_weights, training)
         output = self._join_heads(heads if self.return_sequences else heads[:, :, -1:])
@@ -577,12 +576,20 @@ class LAN(keras.layers.Layer):
         scaled = ops.cast(queries.queries, self._gate_dtype) / math.sqrt(self.head_dim)
         return ops.matmul(scaled, ops.swapaxes(ops.cast(memory.keys, self._gate_dtype), -1, -2))
 
-    def _mask(self, queries: _Queries, memory: streaming.KeyMemory) -> Tensor | None:
+    def _mask(
+        self, queries: _Queries, memory: streaming.KeyMemory, numbers: Tensor | None = None
+    ) -> Tensor | None:
+        """Return which keys the queries, or those of the given numbers, may attend; None if all."""
+        positions, allowed = queries.positions, queries.allowed
+        if numbers is not None:
+            positions = None if positions is None else ops.take(positions, numbers)
+            if allowed is not None and allowed.shape[2] != 1:
+                allowed = ops.take(allowed, numbers, axis=2)
         causal = None
-        if queries.positions is not None:
-            causal = masking.causal(queries.positions, ops.shape(memory.terms)[3], self.window)
+        if positions is not None:
+            causal = masking.causal(positions, ops.shape(memory.terms)[3], self.window)
         valid = None if memory.valid is None else memory.valid[:, None, None, :]
-        return masking.intersection(causal, valid, queries.allowed)
+        return masking.intersection(causal, valid, allowed)
 
     def _attend(
         self,
@@ -597,8 +604,14 @@ class LAN(keras.layers.Layer):
             horizon = [self._times_factor(x, memory) + y for x, y in zip(a, b, strict=True)]
             gate_shares = zip(phi, tau, horizon, strict=True)
             queries_shares, keys_shares = (factorised.Shares(*shares) for shares in gate_shares)
-            mask = self._mask(queries, memory)
-            heads = factorised.attend(queries_shares, keys_shares, self.tau_epsilon, mask, memory.values)
+            heads = factorised.attend(
+                queries_shares,
+                keys_shares,
+                self.tau_epsilon,
+                memory.values,
+                lambda numbers: self._mask(queries, memory, numbers),
+                self.query_chunk,
+            )
             return ops.cast(heads, memory.values.dtype), None
         weights = self._weights(queries, memory, gate_weights)
         dropped = self.dropout_layer(weights, training=training)
@@ -637,12 +650,6 @@ class LAN(keras.layers.Layer):
         many = length != 1 and (None in (length, keys) or length * keys >= factorised.MANY_PAIRS)
         return published and time_is_shared and heads_only and many
 
-    def _chunk(self, queries: _Queries, memory: streaming.KeyMemory) -> int | None:
-        """Return how many queries to evaluate at a time, None for all."""
-        length = queries.queries.shape[2]
-        is_long = length is not None and length >= factorised.LONG and self._factorises(queries, memory)
-        return self.query_chunk or (factorised.CHUNK if is_long else None)
-
     def _attend_in_chunks(
         self, queries: _Queries, memory: streaming.KeyMemory, gate_weights: _GateWeights, size: int
     ) -> tuple[Tensor, Tensor | None]:
@@ -655,8 +662,6 @@ class LAN(keras.layers.Layer):
 
         def attend(chunk: dict[str, Tensor]) -> list[Tensor]:
             part = _Queries(**chunk)
-            if self._factorises(part, memory):  # It keeps no pairs for the backward pass anyway.
-                return [self._attend(part, memory, gate_weights)[0]]
             # Recomputation drops the gradients of what its function captures, so all floats are arguments.
             arguments = (_float_fields(part), _float_fields(memory), gate_weights)
 

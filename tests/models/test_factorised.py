@@ -74,17 +74,20 @@ def test_half_precision(policy):
     )
 
 
-@pytest.mark.parametrize("mask", [None, np.tri(70, dtype=bool)])
+MASKS = {"none": None, "rows": np.tri(70, dtype=bool), "keys": np.arange(70)[None, None] < 50}
+
+
+@pytest.mark.parametrize("mask", MASKS.values(), ids=MASKS)
 def test_long_sequences_are_evaluated_in_chunks(mask, monkeypatch):
     layer = built(8, 2, return_sequences=True)
     whole = numpy(layer(X, attention_mask=mask))
     monkeypatch.setattr(factorised, "LONG", 70)
     sizes = []
-    attend = factorised.attend
+    logits = factorised.logits
     monkeypatch.setattr(
         factorised,
-        "attend",
-        lambda queries, *rest: sizes.append(queries.phi.shape[2]) or attend(queries, *rest),
+        "logits",
+        lambda queries, *rest: sizes.append(queries.phi.shape[-2]) or logits(queries, *rest),
     )
     np.testing.assert_allclose(layer(X, attention_mask=mask), whole, atol=1e-6)
     assert set(sizes) == {factorised.CHUNK}
