@@ -31,7 +31,7 @@ class Recipe:
     seed: int = 0
     drives: int = 1800
     drive_frames: int = 40
-    rounds: int = 14
+    rounds: int = 8
     batches: int = 250
     batch_size: int = 24
     chunk_length: int = 16
