@@ -17,7 +17,7 @@ Tensor = Any
 _is_allowed = ContextVar("is_allowed", default=True)
 
 
-def compiled(function: Callable[..., Any], *arguments: Tensor) -> Any:
+def compiled(function: Callable[..., Any], *arguments: Tensor, worthwhile: bool) -> Any:
     """Call a function of tensors, by XLA if TensorFlow is building a graph.
 
     TensorFlow runs a graph operation by operation and writes every intermediate array to memory, where XLA
@@ -27,10 +27,15 @@ def compiled(function: Callable[..., Any], *arguments: Tensor) -> Any:
     Args:
         function: Takes and returns tensors, or nested structures of them.
         *arguments: What it is called with.
+        worthwhile: Whether the shapes are known and so large that the loop saves more than its call costs.
     """
-    if keras.backend.backend() != "tensorflow" or tf.executing_eagerly() or not _is_allowed.get():
-        return function(*arguments)
-    return tf.function(function, jit_compile=True, autograph=False)(*arguments)
+    if worthwhile and _is_allowed.get() and _builds_graph():
+        return tf.function(function, jit_compile=True, autograph=False)(*arguments)
+    return function(*arguments)
+
+
+def _builds_graph() -> bool:
+    return keras.backend.backend() == "tensorflow" and not tf.executing_eagerly()
 
 
 @contextmanager

@@ -84,16 +84,16 @@ def attend(
     """
     length, count = queries.phi.shape[-2], keys.phi.shape[-1]
     is_known = None not in (length, count)
-    call = compiled if is_known and length * count >= PAIRS_TO_COMPILE else _call
+    many = is_known and length * count >= PAIRS_TO_COMPILE
     is_long = is_known and length >= LONG
     attention = _Attention(tau_epsilon, mask, chunk or (CHUNK if is_long else None))
 
     def solve(*arguments: Tensor) -> tuple[Tensor, Callable[..., tuple[Tensor, ...]]]:
-        means, total = call(attention.means, *arguments)
+        means, total = compiled(attention.means, *arguments, worthwhile=many)
 
         def gradient(*outer: Tensor, upstream: Tensor | None = None) -> tuple[Tensor, ...]:
             share = (outer[0] if upstream is None else upstream) / total
-            return tuple(call(attention.gradients, share, means, *arguments))
+            return tuple(compiled(attention.gradients, share, means, *arguments, worthwhile=many))
 
         return means, gradient
 
@@ -101,10 +101,6 @@ def attend(
     if keras.backend.backend() == "numpy":  # It has no gradients.
         return solve(*arguments)[0]
     return ops.custom_gradient(solve)(*arguments)
-
-
-def _call(function: Callable[..., Any], *arguments: Tensor) -> Any:
-    return function(*arguments)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ import numpy as np
 from keras import ops
 
 from models import call_inputs, chunking, factorised, gates, horizons, masking, solvers, streaming
+from models.compiling import compiled
 
 Tensor = Any
 Shape = tuple[int | None, ...]
@@ -22,6 +23,9 @@ Shape = tuple[int | None, ...]
 MODES = ("exact", "euler", "steady")
 HORIZONS = ("gate", "elapsed")
 INITIALS = ("zero", "dot")
+
+KEYS_TO_COMPILE = 256
+"""From this number on a compiled evaluation of one query saves more than its call costs."""
 
 
 class Inspection(NamedTuple):
@@ -289,12 +293,15 @@ class LAN(keras.layers.Layer):
         if self._is_single_key(inputs, mask, attention_mask, training):
             return self._value_of_single_key(inputs)
         every_query = self.return_sequences or self.return_attention
+        if not every_query and self._can_reorder:
+            return compiled(
+                lambda: self._output_of_last(inputs, mask, attention_mask, use_causal_mask, training),
+                worthwhile=self._are_many_keys(inputs),
+            )
         gate_weights = self._gate_weights()
         queries, memory = self._project(
             inputs, mask, attention_mask, use_causal_mask, every_query, gate_weights
         )
-        if memory.values is None:
-            return self._output_of_means(inputs, queries, memory, gate_weights, training)
         if self.query_chunk and every_query and not self._factorises(queries, memory):
             heads, weights = self._attend_in_chunks(queries, memory, gate_weights, self.query_chunk)
         else:
@@ -617,15 +624,17 @@ class LAN(keras.layers.Layer):
         dropped = self.dropout_layer(weights, training=training)
         return ops.matmul(ops.cast(dropped, memory.values.dtype), memory.values), weights
 
-    def _output_of_means(
+    def _output_of_last(
         self,
         inputs: Any,
-        queries: _Queries,
-        memory: streaming.KeyMemory,
-        gate_weights: _GateWeights,
+        mask: Any,
+        attention_mask: Tensor | None,
+        use_causal_mask: bool,
         training: bool | None,
     ) -> Tensor:
-        """Return the output `(B, d_model)` of one query, whose means of the inputs are projected."""
+        """Return the output `(B, d_model)` of the last query, whose means of the inputs are projected."""
+        gate_weights = self._gate_weights()
+        queries, memory = self._project(inputs, mask, attention_mask, use_causal_mask, False, gate_weights)
         _, _, value, _ = call_inputs.unpack(call_inputs.as_list(inputs))
         weights = self._weights(queries, memory, gate_weights)[:, :, 0]
         weights = ops.cast(self.dropout_layer(weights, training=training), self.compute_dtype)
@@ -636,6 +645,11 @@ class LAN(keras.layers.Layer):
         own = np.kron(np.eye(self.num_heads), np.ones(self.head_dim))
         heads = ops.sum(projected * ops.cast(own, self.compute_dtype), axis=1)
         return self.activation(self.out_dense(heads))
+
+    def _are_many_keys(self, inputs: Any) -> bool:
+        """Return whether it is known that the keys are many, and nothing of their evaluation is random."""
+        _, key, _, _ = call_inputs.unpack(call_inputs.as_list(inputs))
+        return key.shape[1] is not None and key.shape[1] >= KEYS_TO_COMPILE and not self.dropout
 
     def _weights(self, queries: _Queries, memory: streaming.KeyMemory, gate_weights: _GateWeights) -> Tensor:
         *_, logits = self._logits(queries, memory, gate_weights)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from models import compiling
-from tests.models.lan_reference import built, features, twin
+from tests.models.lan_reference import built, features
 
 tf = pytest.importorskip("tensorflow")
 if keras.backend.backend() != "tensorflow":
@@ -37,8 +37,16 @@ def test_unknown_lengths_are_not():
     np.testing.assert_allclose(graph(tf.constant(X)), layer(X), atol=1e-6)
 
 
-def test_few_pairs_are_not():
-    assert not compiled_calls(graph_of(built(8, 2, return_sequences=True), length=70))
+@pytest.mark.parametrize("every_step", [True, False])
+def test_few_pairs_are_not(every_step):
+    assert not compiled_calls(graph_of(built(8, 2, return_sequences=every_step), length=70))
+
+
+def test_the_last_step_alone_is_compiled():
+    layer = built(8, 2)
+    graph = graph_of(layer)
+    assert compiled_calls(graph)
+    np.testing.assert_allclose(graph(tf.constant(X)), layer(X), atol=1e-6)
 
 
 def test_uncompiled_graphs_have_plain_operations_only():
@@ -58,18 +66,26 @@ MASKS = {
 }
 
 
-@pytest.mark.parametrize("chunk", [None, 100], ids=["whole", "chunks"])
+LAYERS = {
+    "whole": {"return_sequences": True},
+    "chunks": {"return_sequences": True, "query_chunk": 100},
+    "last": {},
+}
+
+
+@pytest.mark.parametrize("settings", LAYERS.values(), ids=LAYERS)
 @pytest.mark.parametrize("options", MASKS.values(), ids=MASKS)
-def test_compiled_gradients_equal_plain_ones(options, chunk):
-    layer = twin(built(8, 2, return_sequences=True), query_chunk=chunk)
-    x, upstream = tf.constant(X), tf.constant(features(1, STEPS, 8, seed=3))
+def test_compiled_gradients_equal_plain_ones(options, settings):
+    layer = built(8, 2, **settings)
 
     def gradients(x):
         with tf.GradientTape() as tape:
             tape.watch(x)
             output = layer(x, **options)
-        return [output, *tape.gradient(output, [x, *(v.value for v in layer.trainable_variables)], upstream)]
+            loss = tf.reduce_sum(output * features(*output.shape, seed=3))
+        return [output, *tape.gradient(loss, [x, *(v.value for v in layer.trainable_variables)])]
 
-    for actual, expected in zip(tf.function(gradients, autograph=False)(x), gradients(x), strict=True):
+    in_graph = tf.function(gradients, autograph=False)
+    for actual, expected in zip(in_graph(tf.constant(X)), gradients(tf.constant(X)), strict=True):
         scale = max(1.0, np.abs(expected).max())
         np.testing.assert_allclose(actual, expected, atol=2e-6 * scale)
