@@ -52,7 +52,7 @@ def train(
 ) -> None:
     """Trains the policy for the Udacity simulator on recordings of its training mode.
 
-    Takes half an hour to an hour on two cores. Killed anywhere, the same command goes on. The working
+    Takes about half an hour on two cores. Killed anywhere, the same command goes on. The working
     folder gets a report.png with the loss and the score in closed loop after each round.
     """
     from sim_bridges.udacity.recording import read_recording

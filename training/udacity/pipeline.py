@@ -35,7 +35,7 @@ class ChunkSource:
         """Returns frames `(T, height, width, 3)`, times `(T,)`, intervals `(T,)` and steering `(T, 1)`."""
         random = np.random.default_rng([self._seed, int(number)])
         drive = int(random.integers(len(self._drives.images)))
-        before, chosen = self._choose(random)
+        before, chosen = choose_frames(self._drives.images.shape[1], self._length, random)
         images = self._drives.images[drive, chosen]
         if self._augmentation is not None:
             images = self._augmentation(images, self._drives.poses[drive, chosen], random)
@@ -53,16 +53,21 @@ class ChunkSource:
             steering[:, None],
         )
 
-    def _choose(self, random: np.random.Generator) -> tuple[int, NDArray[np.int_]]:
-        """Returns the frame that arrived before the chunk, itself if none did, and the chunk's frames."""
-        count = self._drives.images.shape[1]
-        share = draw_drop_share(random, 1 - self._length / count, SHARE_WITHOUT_DROPS)
-        picked = np.flatnonzero(kept_frames(count, share, float(random.uniform(1, 2)), random))
-        if len(picked) < self._length:
-            picked = np.arange(count)
-        first = int(random.integers(0, len(picked) - self._length + 1))
-        chosen = picked[first : first + self._length]
-        return int(picked[max(first - 1, 0)]), chosen
+
+def choose_frames(count: int, length: int, random: np.random.Generator) -> tuple[int, NDArray[np.int_]]:
+    """Returns the frame that arrived before a chunk, the chunk's first if none did, and the chunk's frames.
+
+    Args:
+        count: Frames of a drive, some of which get lost.
+        length: Frames of the chunk.
+        random: Source of randomness.
+    """
+    share = draw_drop_share(random, 1 - length / count, SHARE_WITHOUT_DROPS)
+    picked = np.flatnonzero(kept_frames(count, share, float(random.uniform(1, 2)), random))
+    if len(picked) < length:
+        picked = np.arange(count)
+    first = int(random.integers(0, len(picked) - length + 1))
+    return int(picked[max(first - 1, 0)]), picked[first : first + length]
 
 
 def batches(source: ChunkSource, batch_size: int, first: int, count: int, threads: int = 2) -> Any:

@@ -11,16 +11,15 @@ from numpy.typing import NDArray
 
 from models.preprocessing import Preprocessing
 from sim_bridges.udacity.replay.stretches import read_part, stretches
-from training.drops import draw_drop_share, kept_frames
 from training.experiments.data_folder import data_file
 from training.experiments.driving.aggregate import BATCH_SIZE, CHUNK_LENGTH
 from training.progress import Progress
+from training.udacity.pipeline import choose_frames
 from training.udacity.recipe import PREPROCESSING
 
 ORIGIN = "the public repository rslim087a/track"
 DRIVE_FRAMES = 40
 STRIDE = 10
-SHARE_WITHOUT_DROPS = 0.4
 LEARNT_ROWS = ("12:1222", "2163:3600")
 """The first lap, and the one in the other direction; between them lies a U-turn."""
 HELD_OUT_ROWS = ("1222:2069",)
@@ -92,22 +91,12 @@ class _RecordedChunks(keras.utils.PyDataset):
     def _draw(self, number: int) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
         random = np.random.default_rng([self._seed, number])
         drive = int(random.integers(len(self._laps.images)))
-        chosen = _arrived(random)
+        _, chosen = choose_frames(DRIVE_FRAMES, CHUNK_LENGTH, random)
         images, steering = self._laps.images[drive, chosen], self._laps.steering[drive, chosen]
         if random.random() < 0.5:
             images, steering = images[:, :, ::-1], -steering
         times_s = self._laps.times_s[drive, chosen]
         return images, (times_s - times_s[-1]).astype(np.float32), steering[:, None]
-
-
-def _arrived(random: np.random.Generator) -> NDArray[np.int_]:
-    """Returns which frames of a drive make a chunk."""
-    share = draw_drop_share(random, 1 - CHUNK_LENGTH / DRIVE_FRAMES, SHARE_WITHOUT_DROPS)
-    picked = np.flatnonzero(kept_frames(DRIVE_FRAMES, share, float(random.uniform(1, 2)), random))
-    if len(picked) < CHUNK_LENGTH:
-        picked = np.arange(DRIVE_FRAMES)
-    first = int(random.integers(0, len(picked) - CHUNK_LENGTH + 1))
-    return picked[first : first + CHUNK_LENGTH]
 
 
 @lru_cache(maxsize=2)
