@@ -21,6 +21,10 @@ def experiment(
         Path | None,
         typer.Option(help="Folder with the data; without it LIQUID_DRIVE_DATA, else ../shared/data."),
     ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="Run this model of the tables alone, by its name there; can be repeated."),
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, max=100, help="Number of seeds.")] = 3,
     quick: Annotated[
         bool, typer.Option("--quick", help="A trial: one table, few models, sequences and epochs, one seed.")
@@ -36,7 +40,7 @@ def experiment(
         Path | None,
         typer.Option(
             help="Folder whose experiments.md and experiments.json take in this experiment's results, as "
-            "far as they have three seeds; nothing is trained then."
+            "far as they have three seeds; models that did not run keep theirs. Nothing is trained then."
         ),
     ] = None,
 ) -> None:
@@ -46,17 +50,22 @@ def experiment(
     results.png.
     """
     from controller.runtime import limit_threads
+    from models.errors import UserError
     from training.experiments import registry
     from training.experiments.publish import publish
     from training.experiments.report import write_report
     from training.experiments.runner import Runner
 
+    if model and docs is not None:
+        raise UserError("--docs takes in every model that has finished: leave out --model.")
     limit_threads(threads)
     console = Console()
     chosen = registry.load(name, data)
     folder = out or Path("build/experiments") / (f"{name}-quick" if quick else name)
     if quick:
         chosen, seeds = registry.quick(chosen), 1
+    elif model:
+        chosen = registry.only(chosen, model)
     runner = Runner(folder, chosen, seeds, Progress(console))
     if docs is not None:
         publish(runner, docs)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from models.errors import UserError
 from training.experiments.registry import NAMES, load
-from training.experiments.report import Row, markdown, plot, rows
+from training.experiments.report import Row, budget_text, markdown, plot, rows
 from training.experiments.runner import Runner, write_json
+from training.experiments.study import Experiment
 
 FEWEST_SEEDS = 3
 
@@ -31,7 +32,10 @@ time stamp, joined to the features.
 
 
 def publish(runner: Runner, docs: Path) -> None:
-    """Replaces an experiment's part of `experiments.json` and makes `experiments.md` anew from all of it.
+    """Takes an experiment into `experiments.json` and makes `experiments.md` anew from all of it.
+
+    Models that have not run here keep the results they had, if these come from the same budget, so that a
+    long experiment can be published model by model.
 
     Raises:
         UserError: No model has enough seeds.
@@ -45,12 +49,37 @@ def publish(runner: Runner, docs: Path) -> None:
     docs.mkdir(parents=True, exist_ok=True)
     machine = docs / "experiments.json"
     earlier: list[Row] = json.loads(machine.read_text(encoding="utf-8")) if machine.exists() else []
-    total = [row for row in earlier if row["experiment"] != name] + found
+    of_all = _joined([row for row in earlier if row["experiment"] == name], found, runner.experiment)
+    total = [row for row in earlier if row["experiment"] != name] + of_all
     write_json(machine, total)
-    plot(found, docs / "experiments" / f"{name}.png")
+    plot(of_all, docs / "experiments" / f"{name}.png")
     for picture in (*runner.out.glob("extra-*.png"), *runner.out.glob("extra-*.gif")):
         shutil.copyfile(picture, docs / "experiments" / f"{name}-{picture.name.removeprefix('extra-')}")
     (docs / "experiments.md").write_text(_text(total, docs), encoding="utf-8")
+
+
+def _joined(earlier: list[Row], found: list[Row], experiment: Experiment) -> list[Row]:
+    """Returns the rows found and those earlier ones that still hold, in the order of the experiment."""
+    order = [
+        (study.dataset, study.protocol, contender.name)
+        for study in experiment.studies
+        for contender in study.contenders
+    ]
+    renewed, models = {_place(row) for row in found}, {model for _, _, model in order}
+    budget = budget_text(experiment.budget)
+    kept = [
+        row
+        for row in earlier
+        if _place(row) not in renewed and row["model"] in models and row["budget"] == budget
+    ]
+    # Rows of no table, such as differences between models, come last.
+    return sorted(
+        kept + found, key=lambda row: order.index(_place(row)) if _place(row) in order else len(order)
+    )
+
+
+def _place(row: Row) -> tuple[str, str, str]:
+    return row["dataset"], row["protocol"], row["model"]
 
 
 def _text(total: list[Row], docs: Path) -> str:

@@ -30,6 +30,24 @@ def load(name: str, data: Path | None) -> Experiment:
     return module.experiment(data)
 
 
+def only(experiment: Experiment, models: list[str]) -> Experiment:
+    """Returns an experiment in which the named models alone take part.
+
+    Raises:
+        UserError: One of them does not belong to the experiment.
+    """
+    known = dict.fromkeys(c.name for study in experiment.studies for c in study.contenders)
+    if strangers := [name for name in models if name not in known]:
+        raise UserError(
+            f"No model of {experiment.name} is called {strangers[0]!r}: choose among {'; '.join(known)}."
+        )
+    chosen = (
+        replace(study, contenders=tuple(c for c in study.contenders if c.name in models))
+        for study in experiment.studies
+    )
+    return replace(experiment, studies=tuple(study for study in chosen if study.contenders))
+
+
 def quick(experiment: Experiment) -> Experiment:
     """Returns a trial: the first table with ours and its rivals, few sequences and epochs."""
     study = experiment.studies[0]

@@ -48,3 +48,13 @@ def test_a_quick_trial_leaves_a_table_and_pictures(name, tmp_path):
 def test_an_unknown_name_is_answered_with_the_known_ones():
     with pytest.raises(UserError, match="ablation"):
         run("flying")
+
+
+def test_publishing_takes_every_model(tmp_path):
+    with pytest.raises(UserError, match="leave out --model"):
+        run("ablation", "--model", "mean pooling", "--docs", tmp_path)
+
+
+def test_an_unknown_model_is_answered_with_the_known_ones(tmp_path):
+    with pytest.raises(UserError, match=r"'LAN'.*mean pooling"):
+        run("ablation", "--model", "LAN", "--out", tmp_path)

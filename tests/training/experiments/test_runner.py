@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import replace
 
 import keras
@@ -9,6 +10,7 @@ from rich.console import Console
 from models.errors import UserError
 from training.experiments.models.attention import LAN_ELAPSED, MEAN
 from training.experiments.publish import publish
+from training.experiments.registry import only
 from training.experiments.report import rows, write_report
 from training.experiments.runner import TUNING_SEED, Cell, Runner
 from training.experiments.scores import Metric, rmse
@@ -127,6 +129,27 @@ def test_docs_take_in_finished_results_and_keep_those_of_others(finished, tmp_pa
     assert "## imputation" in text
     assert "](experiments/ablation.png)" in text
     assert (tmp_path / "experiments" / "ablation.png").exists()
+
+
+def test_docs_keep_the_models_that_ran_elsewhere_with_the_same_budget(finished, tmp_path):
+    publish(runner(finished), tmp_path)
+    machine = tmp_path / "experiments.json"
+    ours, rival = json.loads(machine.read_text())
+    stranger, other_budget = {**ours, "model": "renamed since"}, {**ours, "budget": "another"}
+    changed = [{**rival, "mean": 1.5}, stranger, other_budget, {**ours, "mean": 2.5}]
+    machine.write_text(json.dumps(changed))
+    shutil.rmtree(Cell(STUDY, RIVAL, 0).path(shutil.copytree(finished, tmp_path / "part")).parent)
+    publish(runner(tmp_path / "part"), tmp_path)
+    assert json.loads(machine.read_text()) == [ours, {**rival, "mean": 1.5}]
+    assert "1.5 ±" in (tmp_path / "experiments.md").read_text()
+
+
+def test_a_run_of_named_models_leaves_the_others_alone(tmp_path):
+    chosen = only(EXPERIMENT, [RIVAL.name])
+    runner(tmp_path, seeds=1, experiment=chosen).run()
+    assert [path.name for path in (tmp_path / "sums-random").iterdir()] == ["mean-pooling"]
+    with pytest.raises(UserError, match="choose among LAN, elapsed; mean pooling"):
+        only(EXPERIMENT, ["LAN"])
 
 
 def test_training_learns(tmp_path):
