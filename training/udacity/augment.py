@@ -1,5 +1,6 @@
 """Other light on the frames of a drive: colours, shadows on the road, blur and noise."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,10 +10,10 @@ from numpy.typing import NDArray
 
 from models.preprocessing import Preprocessing
 from sim_bridges.udacity.replay.light import Ground, Shadows
-from sim_bridges.udacity.vehicle import Pose
 
 Images = NDArray[np.uint8]
-NOISE_BANK = 1 << 20
+NOISE_BANK = 1 << 22
+"""Values of noise that are drawn once, more than the values of any drive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +68,20 @@ class Augmentation:
         count, height, width, _ = images.shape
         tall = images.reshape(count * height, width, 3)
         toned = cv2.transform(cv2.LUT(tall, self._tone_curve(random)), self._colours(random))
-        values = toned.reshape(images.shape).astype(np.float32)
         if random.random() < light.shadow_share:
-            values = values * self._shade(poses, (width, height), random)
+            shade = self._shade(poses, (width, height), random)
+            values = cv2.multiply(toned, shade, dtype=cv2.CV_32F)
+        else:
+            values = toned.astype(np.float32)
         if random.random() < light.blur_share:
             sigma = random.uniform(*light.blur_px)
-            values = np.stack([cv2.GaussianBlur(frame, (0, 0), sigma) for frame in values])
-        values += np.float32(random.uniform(*light.noise)) * self._some_noise(values.shape, random)
-        return np.clip(values, 0, 255, out=values).astype(np.uint8)
+            for frame in values.reshape(images.shape):
+                cv2.GaussianBlur(frame, (0, 0), sigma, dst=frame)
+        strength = random.uniform(*light.noise)
+        noise = self._some_noise(tall.shape, random)
+        # Adds, rounds and clips in one pass.
+        noisy = cv2.addWeighted(values, 1, noise, strength, 0, dtype=cv2.CV_8U)
+        return noisy.reshape(images.shape)
 
     def _tone_curve(self, random: np.random.Generator) -> NDArray[np.uint8]:
         """Returns the new value of each old one, `(256,)`."""
@@ -91,15 +98,17 @@ class Augmentation:
     def _shade(
         self, poses: NDArray[np.float32], size: tuple[int, int], random: np.random.Generator
     ) -> NDArray[np.float32]:
+        """Returns the factor on each value, `(T * height, width, 3)`."""
         shadows = Shadows(random)
-        depth = np.float32(random.uniform(*self._light.shadow))
-        cover = [cv2.resize(self._ground.shadow(shadows, Pose(*pose)), size) for pose in poses.tolist()]
-        return 1 - depth * np.stack(cover)[..., None]
+        depth = random.uniform(*self._light.shadow)
+        covers = self._ground.shadow(shadows, poses)
+        tall = np.concatenate([cv2.resize(cover, size) for cover in covers])
+        return np.asarray(cv2.cvtColor(1 - np.float32(depth) * tall, cv2.COLOR_GRAY2RGB), np.float32)
 
     def _some_noise(self, shape: tuple[int, ...], random: np.random.Generator) -> NDArray[np.float32]:
-        first = int(random.integers(0, NOISE_BANK))
-        size = int(np.prod(shape))
-        return np.resize(self._noise[first : first + size], size).reshape(shape)
+        size = math.prod(shape)
+        first = int(random.integers(0, NOISE_BANK - size))
+        return self._noise[first : first + size].reshape(shape)
 
 
 def _pixel_centres(preprocessing: Preprocessing) -> tuple[NDArray[Any], NDArray[Any]]:

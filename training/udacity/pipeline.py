@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -42,16 +43,22 @@ class ChunkSource:
         mirror = random.random() < 0.5
         steering = (self._drives.mirrored if mirror else self._drives.steering)[drive, chosen]
         if mirror:
-            images = images[:, :, ::-1]
+            images = mirrored(images)
         times_s = self._drives.times_s[drive]
         intervals_s = np.diff(times_s[chosen], prepend=times_s[before])
         relative_s = times_s[chosen] - times_s[chosen[-1]]
         return (
-            np.ascontiguousarray(images),
+            images,
             relative_s.astype(np.float32),
             intervals_s.astype(np.float32),
             steering[:, None],
         )
+
+
+def mirrored(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Returns frames `(T, height, width, 3)` with left and right exchanged."""
+    tall = images.reshape(-1, *images.shape[2:])
+    return np.asarray(cv2.flip(tall, 1), np.uint8).reshape(images.shape)
 
 
 def choose_frames(count: int, length: int, random: np.random.Generator) -> tuple[int, NDArray[np.int_]]:

@@ -1,6 +1,6 @@
 """Other light on a frame: brightness, the camera's noise, and shadows that lie on the road."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import cv2
 import numpy as np
@@ -59,13 +59,20 @@ class Ground:
         road = (grid[1] > FRONT.horizon_row) & (ahead_m > 0) & (ahead_m < SHADOW_REACH_M)
         return cls(*(np.where(road, metres, np.nan).astype(np.float32) for metres in (right_m, ahead_m)))
 
-    def shadow(self, shadows: Shadows, pose: Pose) -> Floats:
-        """Returns how far each pixel lies in shadow, 0 to 1, for a car at a pose."""
-        camera = pose.moved(ahead_m=FRONT.forward_m)
-        sin, cos = np.float32(np.sin(pose.heading_rad)), np.float32(np.cos(pose.heading_rad))
-        east_m = np.float32(camera.x_m) + self.right_m * cos + self.ahead_m * sin
-        north_m = np.float32(camera.y_m) - self.right_m * sin + self.ahead_m * cos
-        return np.nan_to_num(shadows.cover(east_m, north_m))
+    def shadow(self, shadows: Shadows, poses: Floats) -> Floats:
+        """Returns how far each pixel lies in shadow, 0 to 1, shape `(T, rows, columns)`.
+
+        Args:
+            shadows: The shadows.
+            poses: The car's metres to the east and north and its heading, shape `(T, 3)`.
+        """
+        east_m, north_m, heading_rad = np.float32(poses).T[..., None, None]
+        sin, cos = np.sin(heading_rad), np.cos(heading_rad)
+        ahead_m = self.ahead_m + np.float32(FRONT.forward_m)
+        cover = shadows.cover(
+            east_m + self.right_m * cos + ahead_m * sin, north_m - self.right_m * sin + ahead_m * cos
+        )
+        return np.nan_to_num(cover, copy=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +111,8 @@ class Lamp:
             return image
         values = image * np.float32(self._light.brightness)
         if self._light.shadow:
-            cover = cv2.resize(self._ground.shadow(self._shadows, pose), (FRONT.width, FRONT.height))
+            [cover] = self._ground.shadow(self._shadows, np.array([astuple(pose)]))
+            cover = cv2.resize(cover, (FRONT.width, FRONT.height))
             values *= 1 - np.float32(self._light.shadow) * cover[..., None]
         if self._light.noise:
             values += np.float32(self._light.noise) * self._random.standard_normal(image.shape, np.float32)

@@ -1,3 +1,5 @@
+from dataclasses import astuple
+
 import numpy as np
 import pytest
 
@@ -60,8 +62,9 @@ def test_shadows_stay_where_they_are_while_the_car_drives_on(recording):
     """A shadow's edge on the road is met again, nearer, after some metres."""
     world = World(recording, WorldOptions(start_speed_mps=10.0, light=Light(shadow=1.0)))
     lamp, ground = world._lamp, world._lamp._ground
-    here = ground.shadow(lamp._shadows, world.vehicle.pose)
-    there = ground.shadow(lamp._shadows, world.vehicle.pose.moved(ahead_m=2.0))
+    pose = world.vehicle.pose
+    poses = np.array([astuple(pose), astuple(pose.moved(ahead_m=2.0))])
+    here, there = ground.shadow(lamp._shadows, poses)
     ahead_m = ground.ahead_m[:, 80]
     far = int(np.nanargmin(np.abs(ahead_m - 8.0)))
     near = int(np.nanargmin(np.abs(ahead_m - 6.0)))
