@@ -3,12 +3,14 @@
 from typing import Any
 
 import numpy as np
+import pygame
 from gymnasium.envs.box2d import car_racing
 from gymnasium.envs.box2d.car_racing import CarRacing
 from numpy.typing import NDArray
 from pygame import gfxdraw
 
 _GRASS_CELLS = range(-20, 20, 2)
+_WINDOW_CORNERS = np.array([(x, y) for x in (0, car_racing.WINDOW_W) for y in (0, car_racing.WINDOW_H)])
 
 
 def _grass_patches() -> NDArray[np.float64]:
@@ -22,8 +24,8 @@ class OnDemandCarRacing(CarRacing):
     """The stock physics, with pictures only when `drawing` is set, each equal to the stock picture.
 
     The stock environment transforms about 700 polygons a frame one by one and draws many that lie outside
-    of the picture. Here they are transformed together, and those outside are skipped. Without drawing, `step`
-    and `reset` return None in place of the picture.
+    of the picture. Here they are transformed together, and those outside are skipped; surfaces and the
+    score's font last. Without drawing, `step` and `reset` return None in place of the picture.
 
     Attributes:
         drawing: Whether the next `step` or `reset` draws. May change from step to step.
@@ -35,6 +37,10 @@ class OnDemandCarRacing(CarRacing):
         self._field = car_racing.PLAYFIELD * np.array([(1, 1), (1, -1), (-1, -1), (-1, 1)], float)
         self._grass = _grass_patches()
         self._road_corners: NDArray[np.float64] | None = None
+        pygame.font.init()
+        self._font = pygame.font.Font(pygame.font.get_default_font(), 42)
+        size = (car_racing.WINDOW_W, car_racing.WINDOW_H)
+        self._mirrored, self._upright = pygame.Surface(size), pygame.Surface(size)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
         """Starts an episode as the stock environment does."""
@@ -42,18 +48,54 @@ class OnDemandCarRacing(CarRacing):
         return super().reset(seed=seed, options=options)
 
     def _render(self, mode: str) -> Any:
-        return super()._render(mode) if self.drawing else None
+        if not self.drawing:
+            return None
+        return self._picture() if mode == "state_pixels" else super()._render(mode)
+
+    def _picture(self) -> NDArray[np.uint8]:
+        """Returns what the stock `_render` does for a policy: track, car, then the dashboard upright."""
+        position, angle = self.car.hull.position, -self.car.hull.angle
+        # In its first second the camera comes nearer.
+        nearness = min(self.t, 1.0)
+        zoom = car_racing.SCALE * (0.1 * (1 - nearness) + car_racing.ZOOM * nearness)
+        scroll = pygame.math.Vector2(-position[0] * zoom, -position[1] * zoom).rotate_rad(angle)
+        translation = (car_racing.WINDOW_W / 2 + scroll[0], car_racing.WINDOW_H / 4 + scroll[1])
+
+        self.surf = self._mirrored
+        self._render_road(zoom, translation, angle)
+        self.car.draw(self.surf, zoom, translation, angle, False)
+
+        self.surf = self._upright
+        mirrored, upright = map(pygame.surfarray.pixels2d, (self._mirrored, self._upright))
+        np.copyto(upright, mirrored[:, ::-1])
+        # A surface is locked as long as somebody has its pixels.
+        del mirrored, upright
+        self._render_indicators(car_racing.WINDOW_W, car_racing.WINDOW_H)
+        score = self._font.render(f"{self.reward:04.0f}", True, (255, 255, 255), (0, 0, 0))
+        place = score.get_rect(center=(60, car_racing.WINDOW_H * 37.5 / 40))
+        self.surf.blit(score, place)
+        return self._create_image_array(self.surf, (car_racing.STATE_W, car_racing.STATE_H))
 
     def _render_road(self, zoom: float, translation: tuple[float, float], angle: float) -> None:
         if self._road_corners is None:
             self._road_corners = np.array([corners for corners, _ in self.road_poly])
         cos, sin = np.cos(angle), np.sin(angle)
         rotation = zoom * np.array([[cos, sin], [-sin, cos]])
-        self._fill((self._field @ rotation + translation).tolist(), self.bg_color)
+        if self._field_covers(rotation, translation):
+            self.surf.fill(self.bg_color)
+        else:
+            self.surf.fill(0)
+            self._fill((self._field @ rotation + translation).tolist(), self.bg_color)
         for _, polygon in self._visible(self._grass @ rotation + translation):
             self._fill(polygon, self.grass_color)
         for index, polygon in self._visible(self._road_corners @ rotation + translation):
             self._fill(polygon, [int(c) for c in self.road_poly[index][1]])
+
+    @staticmethod
+    def _field_covers(rotation: NDArray[np.float64], translation: tuple[float, float]) -> bool:
+        """Returns whether the whole picture lies a metre or more within the field."""
+        corners_m = (_WINDOW_CORNERS - translation) @ np.linalg.inv(rotation)
+        return bool(np.abs(corners_m).max() < car_racing.PLAYFIELD - 1)
 
     @staticmethod
     def _visible(polygons: NDArray[np.float64]) -> list[tuple[int, Any]]:
