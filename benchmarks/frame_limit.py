@@ -1,6 +1,6 @@
 """What cannot be spared of a frame's way: the network's arithmetic, at the speed of a matrix product.
 
-All speeds are those of one core, as many as the network gets, and undisturbed: the shortest of many times.
+All speeds are those of as many cores as the network gets, and undisturbed: the shortest of many times.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import tensorflow as tf
 
 LARGE = (512, 512, 512)
 
-_ONE_CORE = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+_LIMITS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 _PRODUCTS_S = """
 import json, sys, time
 import numpy as np
@@ -46,11 +46,13 @@ class Arithmetic:
     Attributes:
         operations: Floating-point operations of one frame.
         operations_per_s: Speed of a product of two large matrices.
+        threads: Number of threads that multiply.
         products_s: Seconds of bare matrix products of the shapes that the network's convolutions have.
     """
 
     operations: int
     operations_per_s: float
+    threads: int
     products_s: float
 
     @property
@@ -59,17 +61,19 @@ class Arithmetic:
         return self.operations / self.operations_per_s
 
     def __str__(self) -> str:
-        return f"{1e-6 * self.operations:.0f} MFLOP at {1e-9 * self.operations_per_s:.0f} GFLOP/s of one core"
+        speed = f"{1e-9 * self.operations_per_s:.0f} GFLOP/s"
+        return f"{1e-6 * self.operations:.0f} MFLOP at {speed} by {self.threads} thread(s)"
 
 
-def arithmetic(network: keras.Model) -> Arithmetic:
+def arithmetic(network: keras.Model, threads: int) -> Arithmetic:
     """Measure a network's arithmetic on this machine.
 
     Args:
         network: From frames `(B, height, width, 3)`, with all its convolutions at the top.
+        threads: Number of threads that multiply.
     """
-    large_s, *products_s = _products_s([LARGE, *_products(network)])
-    return Arithmetic(_operations(network), 2 * math.prod(LARGE) / large_s, sum(products_s))
+    large_s, *products_s = _products_s([LARGE, *_products(network)], threads)
+    return Arithmetic(_operations(network), 2 * math.prod(LARGE) / large_s, threads, sum(products_s))
 
 
 def _operations(network: keras.Model) -> int:
@@ -89,8 +93,9 @@ def _products(network: keras.Model) -> list[Shape]:
     ]
 
 
-def _products_s(shapes: list[Shape]) -> Any:
-    """Return the shortest time of each product in seconds, in a process with one thread."""
+def _products_s(shapes: list[Shape], threads: int) -> Any:
+    """Return the shortest time of each product in seconds, in a process with so many threads."""
     command = [sys.executable, "-c", _PRODUCTS_S, json.dumps(shapes)]
-    done = subprocess.run(command, env=os.environ | _ONE_CORE, capture_output=True, check=True)  # noqa: S603
+    environment = os.environ | dict.fromkeys(_LIMITS, str(threads))
+    done = subprocess.run(command, env=environment, capture_output=True, check=True)  # noqa: S603
     return json.loads(done.stdout)

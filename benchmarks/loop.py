@@ -28,7 +28,6 @@ from typing import Any
 import numpy as np
 
 from benchmarks.timing import alternate
-from models.exported import THREADS
 from tests.sim_bridges.udacity.simulator_client import SimulatorClient, noisy_road
 
 ROUNDS = 3
@@ -188,7 +187,7 @@ def _call(encoder: Any, shape: tuple[int, ...]) -> Callable[[], None]:
         return {"features": encoder(ops.cast(frames, "float32"))}
 
     content = converted(step, {"frames": (shape, "uint8")})
-    interpreter = Interpreter(model_content=content, num_threads=THREADS)
+    interpreter = Interpreter(model_content=content, num_threads=1)
     interpreter.allocate_tensors()
     frames = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], frames)

@@ -39,16 +39,17 @@ class PixelPolicy:
 
 
 def load_policy_factory(
-    weights: Path, runtime: RuntimeChoice = RuntimeChoice.AUTO
+    weights: Path, runtime: RuntimeChoice = RuntimeChoice.AUTO, threads: int = 1
 ) -> Callable[[], PixelPolicy]:
     """Loads weights once and returns a function that makes a policy for each vehicle.
 
     Args:
         weights: A `.weights.h5`, `.keras` or `.tflite` file.
         runtime: What is to run the network.
+        threads: Number of threads that compute in LiteRT.
 
     Raises:
         UserError: The weights cannot be used, and why.
     """
-    loaded = load_network(weights, runtime)
+    loaded = load_network(weights, runtime, threads)
     return lambda: PixelPolicy(loaded)

@@ -64,12 +64,15 @@ class _ObstacleError(Exception):
     """Why LiteRT cannot run a network, and what to do about it."""
 
 
-def load_network(weights: Path, choice: RuntimeChoice = RuntimeChoice.AUTO) -> LoadedNetwork:
+def load_network(
+    weights: Path, choice: RuntimeChoice = RuntimeChoice.AUTO, threads: int = 1
+) -> LoadedNetwork:
     """Loads a network: of ours, a published one, or an exported one that came without its weights.
 
     Args:
         weights: A `.weights.h5`, `.keras` or `.tflite` file.
         choice: What is to run it.
+        threads: Number of threads that compute in LiteRT; TensorFlow's are limited by `limit_threads`.
 
     Raises:
         UserError: The file cannot be used, or nothing can run it here, and why.
@@ -77,7 +80,7 @@ def load_network(weights: Path, choice: RuntimeChoice = RuntimeChoice.AUTO) -> L
     manifest = _manifest(weights)
     if choice is not RuntimeChoice.TENSORFLOW:
         try:
-            runtime = _litert(weights, manifest)
+            runtime = _litert(weights, manifest, threads)
         except _ObstacleError as obstacle:
             if choice is RuntimeChoice.LITERT or weights.suffix == SUFFIX:
                 raise UserError(f"LiteRT cannot run {weights}: {obstacle}.") from None
@@ -115,7 +118,7 @@ def _manifest(weights: Path) -> Manifest:
     return manifest_of_published(weights)
 
 
-def _litert(weights: Path, manifest: Manifest) -> Runtime:
+def _litert(weights: Path, manifest: Manifest, threads: int) -> Runtime:
     if find_spec("ai_edge_litert") is None:
         raise _ObstacleError("ai-edge-litert is not installed (pip install ai-edge-litert)")
     if manifest.exported is None:
@@ -131,7 +134,7 @@ def _litert(weights: Path, manifest: Manifest) -> Runtime:
         raise _ObstacleError(
             f"the exported file {file} is not the one that its manifest names (liquid-drive export {weights})"
         )
-    return LiteRtNetwork(content)
+    return LiteRtNetwork(content, threads)
 
 
 def _tensorflow(weights: Path) -> Runtime:

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 SUFFIX = ".tflite"
-THREADS = 1
 NEVER_S = -1.0
 """Stands for the age of a frame that there has not been."""
 
@@ -57,7 +56,7 @@ class LiteRtNetwork:
         ValueError: The content is no network that this LiteRT can run.
     """
 
-    def __init__(self, content: bytes, threads: int = THREADS) -> None:
+    def __init__(self, content: bytes, threads: int = 1) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
         self._interpreter = Interpreter(model_content=content, num_threads=threads)

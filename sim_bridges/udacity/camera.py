@@ -4,8 +4,8 @@ import base64
 import binascii
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
+import simplejpeg
 from numpy.typing import NDArray
 
 WIDTH_MAX_PX = 1280
@@ -92,11 +92,7 @@ def decode_frame(jpeg: bytes) -> NDArray[np.uint8]:
         raise BrokenFrameError(
             f"the JPEG claims {size.width_px}x{size.height_px}, more than {WIDTH_MAX_PX}x{HEIGHT_MAX_PX}"
         )
-    flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
     try:
-        image = cv2.imdecode(np.frombuffer(jpeg, dtype=np.uint8), flags)
-    except cv2.error as error:
-        raise BrokenFrameError(f"the JPEG cannot be decoded: {error.err}") from None
-    if image is None:
-        raise BrokenFrameError("the JPEG cannot be decoded")
-    return np.asarray(image, dtype=np.uint8)
+        return np.asarray(simplejpeg.decode_jpeg(jpeg), dtype=np.uint8)
+    except ValueError as error:
+        raise BrokenFrameError(f"the JPEG cannot be decoded: {error}") from None

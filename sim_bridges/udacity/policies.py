@@ -1,5 +1,6 @@
 """The policy that drives, from the file that `--weights` names or from the shipped one."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from models.checkpoint import SHIPPED, WEIGHTS_SUFFIX
 from models.errors import UserError
 
 SHIPPED_WEIGHTS = SHIPPED / f"udacity-lan{WEIGHTS_SUFFIX}"
+THREADS = min(2, os.cpu_count() or 1)
+"""Threads of LiteRT in the service, where one frame at a time must be answered soon."""
 
 
 def weights_or_shipped(weights: Path | None, shipped: Path = SHIPPED_WEIGHTS) -> Path:
@@ -32,4 +35,4 @@ def load_policies(weights: Path, runtime: RuntimeChoice = RuntimeChoice.AUTO) ->
         UserError: The weights cannot be used, and why.
     """
     limit_threads(1)
-    return load_policy_factory(weights, runtime)
+    return load_policy_factory(weights, runtime, THREADS)

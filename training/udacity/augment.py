@@ -70,9 +70,9 @@ class Augmentation:
         toned = cv2.transform(cv2.LUT(tall, self._tone_curve(random)), self._colours(random))
         if random.random() < light.shadow_share:
             shade = self._shade(poses, (width, height), random)
-            values = cv2.multiply(toned, shade, dtype=cv2.CV_32F)
+            values = np.asarray(cv2.multiply(toned, shade, dtype=cv2.CV_32F), np.float32)
         else:
-            values = toned.astype(np.float32)
+            values = np.asarray(toned, np.float32)
         if random.random() < light.blur_share:
             sigma = random.uniform(*light.blur_px)
             for frame in values.reshape(images.shape):
@@ -81,7 +81,7 @@ class Augmentation:
         noise = self._some_noise(tall.shape, random)
         # Adds, rounds and clips in one pass.
         noisy = cv2.addWeighted(values, 1, noise, strength, 0, dtype=cv2.CV_8U)
-        return noisy.reshape(images.shape)
+        return np.asarray(noisy, np.uint8).reshape(images.shape)
 
     def _tone_curve(self, random: np.random.Generator) -> NDArray[np.uint8]:
         """Returns the new value of each old one, `(256,)`."""

@@ -66,7 +66,7 @@ class Ground:
             shadows: The shadows.
             poses: The car's metres to the east and north and its heading, shape `(T, 3)`.
         """
-        east_m, north_m, heading_rad = np.float32(poses).T[..., None, None]
+        east_m, north_m, heading_rad = np.asarray(poses, np.float32).T[..., None, None]
         sin, cos = np.sin(heading_rad), np.cos(heading_rad)
         ahead_m = self.ahead_m + np.float32(FRONT.forward_m)
         cover = shadows.cover(

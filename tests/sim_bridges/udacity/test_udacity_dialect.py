@@ -6,6 +6,7 @@ import contextlib
 import cv2
 import numpy as np
 import pytest
+import simplejpeg
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,6 +69,17 @@ def test_decodes_a_frame_as_rgb():
     assert decoded[80, 160, 2] < 4
 
 
+def test_decodes_as_the_decoder_that_the_policies_were_trained_with():
+    jpeg = noisy_road()
+    opencv = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR_RGB)
+    np.testing.assert_array_equal(decode_frame(jpeg), opencv)
+
+
+def test_a_picture_that_is_cut_short_is_refused():
+    with pytest.raises(BrokenFrameError, match="cannot be decoded"):
+        decode_frame(noisy_road()[:-500] + b"\xff\xd9")
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [
@@ -93,7 +105,7 @@ def test_the_largest_frame_is_decoded():
 
 @pytest.mark.parametrize(("width", "height"), [(1281, 960), (1280, 961), (4000, 10)])
 def test_a_larger_frame_is_refused_before_it_is_decoded(width, height, monkeypatch):
-    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("it was decoded"))
+    monkeypatch.setattr(simplejpeg, "decode_jpeg", lambda *_: pytest.fail("it was decoded"))
     with pytest.raises(BrokenFrameError, match="claims"):
         decode_frame(encoded(width, height))
 
