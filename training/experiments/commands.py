@@ -21,9 +21,13 @@ def experiment(
         Path | None,
         typer.Option(help="Folder with the data; without it LIQUID_DRIVE_DATA, else ../shared/data."),
     ] = None,
+    table: Annotated[
+        list[str] | None,
+        typer.Option(help="Run this table alone, by its title in the results; can be repeated."),
+    ] = None,
     model: Annotated[
         list[str] | None,
-        typer.Option(help="Run this model of the tables alone, by its name there; can be repeated."),
+        typer.Option(help="Run this model alone, by its name in the tables; can be repeated."),
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, max=100, help="Number of seeds.")] = 3,
     quick: Annotated[
@@ -56,16 +60,16 @@ def experiment(
     from training.experiments.report import write_report
     from training.experiments.runner import Runner
 
-    if model and docs is not None:
-        raise UserError("--docs takes in every model that has finished: leave out --model.")
+    if (table or model) and docs is not None:
+        raise UserError("--docs takes in all that has finished: leave out --table and --model.")
     limit_threads(threads)
     console = Console()
     chosen = registry.load(name, data)
     folder = out or Path("build/experiments") / (f"{name}-quick" if quick else name)
     if quick:
         chosen, seeds = registry.quick(chosen), 1
-    elif model:
-        chosen = registry.only(chosen, model)
+    else:
+        chosen = registry.only(chosen, table or [], model or [])
     runner = Runner(folder, chosen, seeds, Progress(console))
     if docs is not None:
         publish(runner, docs)

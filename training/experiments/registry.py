@@ -30,22 +30,27 @@ def load(name: str, data: Path | None) -> Experiment:
     return module.experiment(data)
 
 
-def only(experiment: Experiment, models: list[str]) -> Experiment:
-    """Returns an experiment in which the named models alone take part.
+def only(experiment: Experiment, tables: list[str], models: list[str]) -> Experiment:
+    """Returns an experiment with the named tables and models alone; an empty list stands for all.
 
     Raises:
         UserError: One of them does not belong to the experiment.
     """
-    known = dict.fromkeys(c.name for study in experiment.studies for c in study.contenders)
-    if strangers := [name for name in models if name not in known]:
-        raise UserError(
-            f"No model of {experiment.name} is called {strangers[0]!r}: choose among {'; '.join(known)}."
-        )
+    _check(tables, [study.title for study in experiment.studies], f"table of {experiment.name}")
+    studies = [study for study in experiment.studies if not tables or study.title in tables]
+    names = dict.fromkeys(contender.name for study in studies for contender in study.contenders)
+    _check(models, list(names), "model there")
     chosen = (
-        replace(study, contenders=tuple(c for c in study.contenders if c.name in models))
-        for study in experiment.studies
+        replace(study, contenders=tuple(c for c in study.contenders if not models or c.name in models))
+        for study in studies
     )
     return replace(experiment, studies=tuple(study for study in chosen if study.contenders))
+
+
+def _check(asked: list[str], known: list[str], what: str) -> None:
+    for name in asked:
+        if name not in known:
+            raise UserError(f"No {what} is called {name!r}: choose among {'; '.join(known)}.")
 
 
 def quick(experiment: Experiment) -> Experiment:

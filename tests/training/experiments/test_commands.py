@@ -51,10 +51,15 @@ def test_an_unknown_name_is_answered_with_the_known_ones():
 
 
 def test_publishing_takes_every_model(tmp_path):
-    with pytest.raises(UserError, match="leave out --model"):
+    with pytest.raises(UserError, match="leave out --table and --model"):
         run("ablation", "--model", "mean pooling", "--docs", tmp_path)
 
 
 def test_an_unknown_model_is_answered_with_the_known_ones(tmp_path):
     with pytest.raises(UserError, match=r"'LAN'.*mean pooling"):
         run("ablation", "--model", "LAN", "--out", tmp_path)
+
+
+def test_an_unknown_table_is_answered_with_the_known_ones(tmp_path):
+    with pytest.raises(UserError, match=r"'MNIST'.*6,000 training images"):
+        run("event-mnist", "--table", "MNIST", "--out", tmp_path)

@@ -145,11 +145,11 @@ def test_docs_keep_the_models_that_ran_elsewhere_with_the_same_budget(finished, 
 
 
 def test_a_run_of_named_models_leaves_the_others_alone(tmp_path):
-    chosen = only(EXPERIMENT, [RIVAL.name])
+    chosen = only(EXPERIMENT, [], [RIVAL.name])
     runner(tmp_path, seeds=1, experiment=chosen).run()
     assert [path.name for path in (tmp_path / "sums-random").iterdir()] == ["mean-pooling"]
     with pytest.raises(UserError, match="choose among LAN, elapsed; mean pooling"):
-        only(EXPERIMENT, ["LAN"])
+        only(EXPERIMENT, [], ["LAN"])
 
 
 def test_training_learns(tmp_path):
