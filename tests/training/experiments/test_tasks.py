@@ -31,10 +31,12 @@ def test_events_give_the_binarised_image_back(seed, share):
     data = events(image[None].astype(np.uint8), np.array([7]))
     count = int(data.valid.sum())
     assert not data.valid[0, : EVENTS - count].any()
-    values, durations = data.features[0, -count:].T
+    values, durations, rows, columns = data.features[0, -count:].T
     durations = np.rint(durations * 256).astype(int)
     np.testing.assert_array_equal(np.repeat(values, durations), image.ravel() / 255)
-    np.testing.assert_array_equal(data.times[0, -count:], np.cumsum(durations) - durations)
+    begins = np.cumsum(durations) - durations
+    np.testing.assert_array_equal(data.times[0, -count:], begins)
+    np.testing.assert_array_equal(np.rint(28 * (28 * rows + columns)), begins)
     assert data.targets == [7]
 
 
