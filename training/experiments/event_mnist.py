@@ -21,10 +21,11 @@ MNIST, binarised at 128, is read row by row as events: the value of a run of equ
 over 256, at most 256 of them, as in the paper. Other than in the paper's code, the pixel where a run
 begins is its time stamp, its row and column are two more features of the event, and padding is masked
 instead of attended. Two strided convolutions over the events stand before every model, as in the paper;
-they have to mix what an event is with where it is, since behind them a layer that attends averages. The test images are MNIST's own; 5,000 of the training
-images, drawn by the seed, choose the learning rate and the weights. LTC and the layers of keras-nac take
-many times as long as all others, so they take part where everyone trains on 6,000 images. Published
-figures on this task: CfC 98.09 %, NAC 96.64 %, mTAN 96.3 %."""
+they have to mix what an event is with where it is, since behind them a layer that attends averages. The
+test images are MNIST's own; 5,000 of the training images, drawn by the seed, choose the learning rate and
+the weights. LTC and the layers of keras-nac take many times as long as all others, so they take part
+where everyone trains on 6,000 images. Published figures on this task: CfC 98.09 %, NAC 96.64 %, mTAN 96.3
+%."""
 
 EVENTS = 256
 THRESHOLD = 128
