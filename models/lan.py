@@ -441,7 +441,7 @@ class LAN(keras.layers.Layer):
         """Return the keys, if more than their terms matters, and their terms."""
         keys = self._split_heads(self.k_dense(key))
         terms = gates.key_terms(ops.cast(keys, self._gate_dtype), weights.pair)
-        return (keys if self._needs_keys else None), terms
+        return (ops.swapaxes(keys, -1, -2) if self._needs_keys else None), terms
 
     def _remember(
         self, key: Tensor, value: Tensor, times: Tensor | None, valid: Tensor | None, weights: _GateWeights
@@ -581,7 +581,7 @@ class LAN(keras.layers.Layer):
 
     def _dot_products(self, queries: _Queries, memory: streaming.KeyMemory) -> Tensor:
         scaled = ops.cast(queries.queries, self._gate_dtype) / math.sqrt(self.head_dim)
-        return ops.matmul(scaled, ops.swapaxes(ops.cast(memory.keys, self._gate_dtype), -1, -2))
+        return ops.matmul(scaled, ops.cast(memory.keys, self._gate_dtype))
 
     def _mask(
         self, queries: _Queries, memory: streaming.KeyMemory, numbers: Tensor | None = None

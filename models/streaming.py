@@ -16,7 +16,7 @@ class KeyMemory(NamedTuple):
     """All that a query needs to know of S keys, oldest first.
 
     Attributes:
-        keys: Projected keys, `(B, H, S, D)`; None where nothing but their terms matters.
+        keys: Projected keys, `(B, H, D, S)`; None where nothing but their terms matters.
         values: Projected values, `(B, H, S, D)`; None where their inputs are averaged instead.
         terms: The keys' share of the gates' affine maps, `(B, H, G, S)`.
         times: Seconds of `horizon='elapsed'`, or the factor t of `horizon='gate'`, `(B, S)` or what
@@ -50,7 +50,7 @@ class StreamState(NamedTuple):
         """Return the state without its oldest key and with the one key of `newest` at the end."""
         rows = [newest.terms, ops.swapaxes(newest.values, -1, -2)]
         if newest.keys is not None:
-            rows.append(ops.swapaxes(newest.keys, -1, -2))
+            rows.append(newest.keys)
         features = ops.concatenate([ops.cast(x, self.features.dtype) for x in rows], axis=2)
         return StreamState(_shift(self.features, features), _shift(self.times, newest.times))
 
@@ -64,11 +64,10 @@ class StreamState(NamedTuple):
         """
         has_keys = self.features.shape[2] > terms + head_dim
         ends = [terms, terms + head_dim] if has_keys else [terms]
-        of_terms, *rows = ops.split(self.features, ends, axis=2)
-        values, *keys = [ops.cast(ops.swapaxes(x, -1, -2), dtype) for x in rows]
+        of_terms, values, *keys = ops.split(self.features, ends, axis=2)
         return KeyMemory(
-            keys=keys[0] if keys else None,
-            values=values,
+            keys=ops.cast(keys[0], dtype) if keys else None,
+            values=ops.cast(ops.swapaxes(values, -1, -2), dtype),
             terms=of_terms,
             times=self.times,
             valid=self.times > NEVER_S,

@@ -108,7 +108,7 @@ def test_push_drops_the_oldest_key():
     state = streaming.empty_state(batch=1, heads=2, window=3, features=5 + 4 + 4, dtype="float32")
     for number in range(1, 5):
         one = streaming.KeyMemory(
-            keys=np.full((1, 2, 1, 4), number, "float32"),
+            keys=np.full((1, 2, 4, 1), number, "float32"),
             values=np.full((1, 2, 1, 4), 10 * number, "float32"),
             terms=np.full((1, 2, 5, 1), 100 * number, "float32"),
             times=np.full((1, 1), number, "float64"),
@@ -119,7 +119,7 @@ def test_push_drops_the_oldest_key():
         valid = state.memory(terms=5, head_dim=4, dtype="float32").valid
         np.testing.assert_array_equal(numpy(valid)[0], np.arange(3) >= 3 - known)
     memory = state.memory(terms=5, head_dim=4, dtype="float32")
-    np.testing.assert_array_equal(numpy(memory.keys)[0, 0, :, 0], [2, 3, 4])
+    np.testing.assert_array_equal(numpy(memory.keys)[0, 0, 0], [2, 3, 4])
     np.testing.assert_array_equal(numpy(memory.values)[0, 0, :, 0], [20, 30, 40])
     np.testing.assert_array_equal(numpy(memory.terms)[0, 0, 0], [200, 300, 400])
     np.testing.assert_array_equal(numpy(memory.times), [[2, 3, 4]])
