@@ -20,6 +20,8 @@ def build(study: Study, contender: Contender, data: Sequences) -> keras.Model:
     output = contender.mix(signal, study.size, study.every_step)
     if study.every_step:
         output = ops.concatenate([output, signal.features], axis=-1)
+    if study.hidden:
+        output = keras.layers.Dense(study.hidden, activation="relu", name="hidden")(output)
     prediction = keras.layers.Dense(study.outputs, name="head")(output)
     # Those blind to time or to gaps leave inputs unused, which a model of named inputs may have.
     return keras.Model(raw._asdict(), prediction)

@@ -80,6 +80,7 @@ class Study(Table):
         outputs: Features of a prediction.
         encode: Builds what stands before the contender.
         size: Size of the contenders.
+        hidden: Features of a hidden layer of the head; 0 for none.
         every_step: Whether a prediction is wanted at each step instead of after the last.
     """
 
@@ -88,6 +89,7 @@ class Study(Table):
     outputs: int
     encode: Callable[[Signal, Size], Signal]
     size: Size = Size()
+    hidden: int = 0
     every_step: bool = False
 
     def quick(self) -> "Study":
