@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from models.errors import UserError
 from models.versions import versions
 from training.experiments.runner import Runner, write_json
 from training.experiments.study import Budget, Contender, Experiment, Table
@@ -172,13 +173,20 @@ def plot(found: list[Row], path: Path) -> None:
 
 
 def write_report(runner: Runner) -> list[Path]:
-    """Writes `results.json`, `results.md` and `results.png` beside the cells and returns their paths."""
+    """Writes `results.json`, `results.md` and `results.png` beside the cells and returns their paths.
+
+    Raises:
+        UserError: No model has run.
+    """
     found = rows(runner)
+    left_out = f"Not installed, so left out: {', '.join(absent)}." if (absent := runner.absent()) else ""
+    if not found:
+        raise UserError(f"No model of {runner.experiment.name} could run here. {left_out}".strip())
     paths = [runner.out / f"results.{kind}" for kind in ("json", "md", "png")]
     write_json(paths[0], found)
     text = f"# {runner.experiment.name}\n\n{markdown(runner.experiment, found)}"
-    if absent := runner.absent():
-        text += f"\nNot installed, so left out: {', '.join(absent)}.\n"
+    if left_out:
+        text += f"\n{left_out}\n"
     paths[1].write_text(text, encoding="utf-8")
     plot(found, paths[2])
     return paths

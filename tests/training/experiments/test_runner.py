@@ -152,6 +152,13 @@ def test_a_run_of_named_models_leaves_the_others_alone(tmp_path):
         only(EXPERIMENT, [], ["LAN"])
 
 
+def test_a_run_of_nobody_says_who_is_missing(tmp_path):
+    nobody = runner(tmp_path, experiment=only(EXPERIMENT, [], [MISSING.name]))
+    nobody.run()
+    with pytest.raises(UserError, match="a_package_that_nobody_has"):
+        write_report(nobody)
+
+
 def test_training_learns(tmp_path):
     trained = replace(
         EXPERIMENT, budget=Budget(40, 16, (1e-2,)), studies=(replace(STUDY, contenders=(RIVAL,)),)
