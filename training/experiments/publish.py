@@ -60,22 +60,21 @@ def publish(runner: Runner, docs: Path) -> None:
 
 def _joined(earlier: list[Row], found: list[Row], experiment: Experiment) -> list[Row]:
     """Returns the rows found and those earlier ones that still hold, in the order of the experiment."""
-    order = [
+    places = [
         (study.dataset, study.protocol, contender.name)
         for study in experiment.studies
         for contender in study.contenders
     ]
-    renewed, models = {_place(row) for row in found}, {model for _, _, model in order}
+    renewed, models = {_place(row) for row in found}, {model for _, _, model in places}
     budget = budget_text(experiment.budget)
     kept = [
         row
         for row in earlier
         if _place(row) not in renewed and row["model"] in models and row["budget"] == budget
     ]
+    order = {place: number for number, place in enumerate(places)}
     # Rows of no table, such as differences between models, come last.
-    return sorted(
-        kept + found, key=lambda row: order.index(_place(row)) if _place(row) in order else len(order)
-    )
+    return sorted(kept + found, key=lambda row: order.get(_place(row), len(order)))
 
 
 def _place(row: Row) -> tuple[str, str, str]:
