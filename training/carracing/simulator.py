@@ -1,6 +1,7 @@
 """CarRacing for collecting data: it draws only the frames that somebody looks at, and those faster."""
 
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 import pygame
@@ -20,6 +21,23 @@ def _grass_patches() -> NDArray[np.float64]:
     return car_racing.GRASS_DIM * (cells[:, None] + corners)
 
 
+class _Easel(NamedTuple):
+    """What a picture is made with: surfaces for the mirrored track and the picture, the score's font."""
+
+    mirrored: pygame.Surface
+    upright: pygame.Surface
+    font: pygame.font.Font
+
+
+@cache
+def _easel() -> _Easel:
+    """Returns the one of this process: many cars may drive side by side, but their pictures come in turns."""
+    pygame.font.init()
+    size = (car_racing.WINDOW_W, car_racing.WINDOW_H)
+    font = pygame.font.Font(pygame.font.get_default_font(), 42)
+    return _Easel(pygame.Surface(size), pygame.Surface(size), font)
+
+
 class OnDemandCarRacing(CarRacing):
     """The stock physics, with pictures only when `drawing` is set, each equal to the stock picture.
 
@@ -37,10 +55,6 @@ class OnDemandCarRacing(CarRacing):
         self._field = car_racing.PLAYFIELD * np.array([(1, 1), (1, -1), (-1, -1), (-1, 1)], float)
         self._grass = _grass_patches()
         self._road_corners: NDArray[np.float64] | None = None
-        pygame.font.init()
-        self._font = pygame.font.Font(pygame.font.get_default_font(), 42)
-        size = (car_racing.WINDOW_W, car_racing.WINDOW_H)
-        self._mirrored, self._upright = pygame.Surface(size), pygame.Surface(size)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
         """Starts an episode as the stock environment does."""
@@ -61,17 +75,18 @@ class OnDemandCarRacing(CarRacing):
         scroll = pygame.math.Vector2(-position[0] * zoom, -position[1] * zoom).rotate_rad(angle)
         translation = (car_racing.WINDOW_W / 2 + scroll[0], car_racing.WINDOW_H / 4 + scroll[1])
 
-        self.surf = self._mirrored
+        easel = _easel()
+        self.surf = easel.mirrored
         self._render_road(zoom, translation, angle)
         self.car.draw(self.surf, zoom, translation, angle, False)
 
-        self.surf = self._upright
-        mirrored, upright = map(pygame.surfarray.pixels2d, (self._mirrored, self._upright))
+        self.surf = easel.upright
+        mirrored, upright = map(pygame.surfarray.pixels2d, (easel.mirrored, easel.upright))
         np.copyto(upright, mirrored[:, ::-1])
         # A surface is locked as long as somebody has its pixels.
         del mirrored, upright
         self._render_indicators(car_racing.WINDOW_W, car_racing.WINDOW_H)
-        score = self._font.render(f"{self.reward:04.0f}", True, (255, 255, 255), (0, 0, 0))
+        score = easel.font.render(f"{self.reward:04.0f}", True, (255, 255, 255), (0, 0, 0))
         place = score.get_rect(center=(60, car_racing.WINDOW_H * 37.5 / 40))
         self.surf.blit(score, place)
         return self._create_image_array(self.surf, (car_racing.STATE_W, car_racing.STATE_H))
