@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from training.carracing.recipe import Recipe
+from training.onednn import use_onednn
 from training.progress import Progress
 
 Work = Annotated[
@@ -49,6 +50,7 @@ def train(
     Takes about an hour on two cores. Killed anywhere, the same command goes on. At the end the
     working folder holds report.json and report.png with loss curves and the scores of each round.
     """
+    use_onednn()
     from models.checkpoint import manifest_path
     from training.carracing.report import write_report
     from training.carracing.trainer import Trainer

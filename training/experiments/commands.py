@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from training.onednn import use_onednn
 from training.progress import Progress
 
 
@@ -53,6 +54,7 @@ def experiment(
     Killed anywhere, the same command goes on. At the end the folder holds results.json, results.md and
     results.png.
     """
+    use_onednn()
     from controller.runtime import limit_threads
     from models.errors import UserError
     from training.experiments import registry

@@ -149,7 +149,7 @@ def experiment(data: Path | None) -> Experiment:
         "lane-keeping",
         ABOUT,
         studies,
-        Budget(epochs=8, batch_size=BATCH_SIZE, rates=(1e-3, 3e-3), tuning_epochs=2),
+        Budget(epochs=5, batch_size=BATCH_SIZE, rates=(1e-3, 3e-3), tuning_epochs=2),
         ((LAN_ELAPSED.name, (MEAN.name, SOFTMAX.name)), (LAN_TIMED.name, (SOFTMAX_TIMED.name,))),
         after=draw,
         carry_out=carry_out,

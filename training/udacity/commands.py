@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from models.errors import UserError
+from training.onednn import use_onednn
 
 if TYPE_CHECKING:
     from sim_bridges.udacity.recording import Recording
@@ -55,6 +56,7 @@ def train(
     Takes about half an hour on two cores. Killed anywhere, the same command goes on. The working
     folder gets a report.png with the loss and the score in closed loop after each round.
     """
+    use_onednn()
     from sim_bridges.udacity.recording import read_recording
     from sim_bridges.udacity.recording.rows import parse_rows
 
