@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pygame import gfxdraw
 
 _GRASS_CELLS = range(-20, 20, 2)
+_DASHBOARD_HEIGHT = car_racing.WINDOW_H // 8
 _WINDOW_CORNERS = np.array([(x, y) for x in (0, car_racing.WINDOW_W) for y in (0, car_racing.WINDOW_H)])
 
 
@@ -29,6 +30,22 @@ class _Easel(NamedTuple):
     font: pygame.font.Font
 
 
+class _Scenery(NamedTuple):
+    """What lies on the field, in the order of drawing: N patches of grass and tiles of the road.
+
+    Attributes:
+        corners: Corners in metres, shape `(N, 4, 2)`.
+        centers: Their means, shape `(N, 2)`.
+        reach: The furthest corner's distance from the center in metres, shape `(N,)`.
+        colors: A colour for each; that of a tile changes when a wheel touches it.
+    """
+
+    corners: NDArray[np.float64]
+    centers: NDArray[np.float64]
+    reach: NDArray[np.float64]
+    colors: list[Any]
+
+
 @cache
 def _easel() -> _Easel:
     """Returns the one of this process: many cars may drive side by side, but their pictures come in turns."""
@@ -42,7 +59,7 @@ class OnDemandCarRacing(CarRacing):
     """The stock physics, with pictures only when `drawing` is set, each equal to the stock picture.
 
     The stock environment transforms about 700 polygons a frame one by one and draws many that lie outside
-    of the picture. Here they are transformed together, and those outside are skipped; surfaces and the
+    of the picture. Here those outside are skipped, and the others transformed together; surfaces and the
     score's font last. Without drawing, `step` and `reset` return None in place of the picture.
 
     Attributes:
@@ -53,12 +70,11 @@ class OnDemandCarRacing(CarRacing):
         super().__init__()
         self.drawing = False
         self._field = car_racing.PLAYFIELD * np.array([(1, 1), (1, -1), (-1, -1), (-1, 1)], float)
-        self._grass = _grass_patches()
-        self._road_corners: NDArray[np.float64] | None = None
+        self._scenery: _Scenery | None = None
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
         """Starts an episode as the stock environment does."""
-        self._road_corners = None
+        self._scenery = None
         return super().reset(seed=seed, options=options)
 
     def _render(self, mode: str) -> Any:
@@ -82,7 +98,7 @@ class OnDemandCarRacing(CarRacing):
 
         self.surf = easel.upright
         mirrored, upright = map(pygame.surfarray.pixels2d, (easel.mirrored, easel.upright))
-        np.copyto(upright, mirrored[:, ::-1])
+        np.copyto(upright[:, :-_DASHBOARD_HEIGHT], mirrored[:, : _DASHBOARD_HEIGHT - 1 : -1])
         # A surface is locked as long as somebody has its pixels.
         del mirrored, upright
         self._render_indicators(car_racing.WINDOW_W, car_racing.WINDOW_H)
@@ -92,8 +108,6 @@ class OnDemandCarRacing(CarRacing):
         return self._create_image_array(self.surf, (car_racing.STATE_W, car_racing.STATE_H))
 
     def _render_road(self, zoom: float, translation: tuple[float, float], angle: float) -> None:
-        if self._road_corners is None:
-            self._road_corners = np.array([corners for corners, _ in self.road_poly])
         cos, sin = np.cos(angle), np.sin(angle)
         rotation = zoom * np.array([[cos, sin], [-sin, cos]])
         if self._field_covers(rotation, translation):
@@ -101,10 +115,19 @@ class OnDemandCarRacing(CarRacing):
         else:
             self.surf.fill(0)
             self._fill((self._field @ rotation + translation).tolist(), self.bg_color)
-        for _, polygon in self._visible(self._grass @ rotation + translation):
-            self._fill(polygon, self.grass_color)
-        for index, polygon in self._visible(self._road_corners @ rotation + translation):
-            self._fill(polygon, [int(c) for c in self.road_poly[index][1]])
+        scenery = self._scenery = self._scenery or self._lay_out()
+        near = _in_window(scenery.centers @ rotation + translation, scenery.reach * zoom)
+        polygons = scenery.corners[near] @ rotation + translation
+        for index, polygon in zip(near.tolist(), polygons.tolist(), strict=True):
+            self._fill(polygon, [int(c) for c in scenery.colors[index]])
+
+    def _lay_out(self) -> _Scenery:
+        grass = _grass_patches()
+        corners = np.concatenate([grass, [corners for corners, _ in self.road_poly]])
+        centers = corners.mean(axis=1)
+        reach = np.linalg.norm(corners - centers[:, None], axis=2).max(axis=1)
+        colors = [self.grass_color] * len(grass) + [color for _, color in self.road_poly]
+        return _Scenery(corners, centers, reach, colors)
 
     @staticmethod
     def _field_covers(rotation: NDArray[np.float64], translation: tuple[float, float]) -> bool:
@@ -112,13 +135,20 @@ class OnDemandCarRacing(CarRacing):
         corners_m = (_WINDOW_CORNERS - translation) @ np.linalg.inv(rotation)
         return bool(np.abs(corners_m).max() < car_racing.PLAYFIELD - 1)
 
-    @staticmethod
-    def _visible(polygons: NDArray[np.float64]) -> list[tuple[int, Any]]:
-        low, high = polygons.min(axis=1), polygons.max(axis=1)
-        size = (car_racing.WINDOW_W + 1, car_racing.WINDOW_H + 1)
-        inside = np.flatnonzero(np.all((high >= -1) & (low <= size), axis=1))
-        return list(zip(inside.tolist(), polygons[inside].tolist(), strict=True))
-
     def _fill(self, polygon: Any, color: Any) -> None:
         gfxdraw.aapolygon(self.surf, polygon, color)
         gfxdraw.filled_polygon(self.surf, polygon, color)
+
+
+def _in_window(centers: NDArray[np.float64], reach: NDArray[np.float64]) -> NDArray[np.int_]:
+    """Returns the places of what may be seen in the mirrored picture, whose first rows the dashboard hides.
+
+    Args:
+        centers: Centers in pixels, shape `(N, 2)`.
+        reach: How far each reaches from there at most, in pixels, shape `(N,)`.
+    """
+    first = (0, _DASHBOARD_HEIGHT)
+    last = (car_racing.WINDOW_W, car_racing.WINDOW_H)
+    # Corners are rounded to whole pixels.
+    around = reach[:, None] + 1
+    return np.flatnonzero(np.all((centers + around >= first) & (centers - around <= last), axis=1))
