@@ -16,7 +16,7 @@ from training.experiments.driving.cells import carry_out
 from training.experiments.driving.contenders import DRIVERS, LAN_ELAPSED, LAN_TIMED, SIZE, WINDOW
 from training.experiments.driving.film_study import FilmStudy, Rides
 from training.experiments.driving.five_rounds import FiveRounds
-from training.experiments.driving.paired import draw, paired_rows
+from training.experiments.driving.paired import draw, paired_rows, score_name
 from training.experiments.driving.recording import RecordedLaps
 from training.experiments.models.attention import MEAN, SOFTMAX, SOFTMAX_TIMED
 from training.experiments.scores import Metric
@@ -69,7 +69,7 @@ def validation_loss(_rides: dict[str, Any], loss: float) -> float:
 
 
 def _ride_metrics(rides: Rides) -> tuple[Metric, ...]:
-    scores = [Metric(f"score, {d:.0%} lost", partial(mean_score, d), False) for d in rides.drop_shares]
+    scores = [Metric(score_name(d), partial(mean_score, d), False) for d in rides.drop_shares]
     laps = [Metric(f"laps (%), {d:.0%} lost", partial(laps_share, d), False) for d in rides.drop_shares]
     return (*scores, *laps, Metric("held-out loss", validation_loss))
 
@@ -151,7 +151,7 @@ def experiment(data: Path | None) -> Experiment:
         studies,
         Budget(epochs=5, batch_size=BATCH_SIZE, rates=(1e-3, 3e-3), tuning_epochs=2),
         ((LAN_ELAPSED.name, (MEAN.name, SOFTMAX.name)), (LAN_TIMED.name, (SOFTMAX_TIMED.name,))),
-        after=draw,
+        plots=(("lost-frames", partial(draw, DROP_SHARES)),),
         carry_out=carry_out,
         further=paired_rows,
     )

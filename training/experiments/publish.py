@@ -6,7 +6,7 @@ from pathlib import Path
 
 from models.errors import UserError
 from training.experiments.registry import NAMES, load
-from training.experiments.report import Row, budget_text, markdown, plot, rows
+from training.experiments.report import Row, budget_text, markdown, plot_all, rows
 from training.experiments.runner import Runner, write_json
 from training.experiments.study import Experiment
 
@@ -52,8 +52,8 @@ def publish(runner: Runner, docs: Path) -> None:
     of_all = _joined([row for row in earlier if row["experiment"] == name], found, runner.experiment)
     total = [row for row in earlier if row["experiment"] != name] + of_all
     write_json(machine, total)
-    plot(of_all, docs / "experiments" / f"{name}.png")
-    for picture in (*runner.out.glob("extra-*.png"), *runner.out.glob("extra-*.gif")):
+    plot_all(runner.experiment, of_all, docs / "experiments" / name)
+    for picture in runner.out.glob("extra-*.gif"):
         shutil.copyfile(picture, docs / "experiments" / f"{name}-{picture.name.removeprefix('extra-')}")
     (docs / "experiments.md").write_text(_text(total, docs), encoding="utf-8")
 

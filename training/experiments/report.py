@@ -12,6 +12,8 @@ from training.experiments.study import Budget, Contender, Experiment, Table
 
 Row = dict[str, Any]
 
+BETTER = "better"
+
 UNIFORM = 0.95
 """Attention whose entropy exceeds this share of that of equal weights is called all but uniform."""
 
@@ -111,35 +113,65 @@ def _verdicts(table: list[Row], experiment: Experiment) -> list[str]:
     by_name = {(row["model"], row["metric"]): row for row in table}
     metrics = dict.fromkeys(row["metric"] for row in table)
     pairs = [(name, rival) for name, rivals in experiment.ours for rival in rivals]
-    paragraphs = [
+    compared = [
         [
-            verdict(by_name[name, metric], by_name[rival, metric])
+            (by_name[name, metric], by_name[rival, metric])
             for metric in metrics
             if (name, metric) in by_name and (rival, metric) in by_name
         ]
         for name, rival in pairs
     ]
-    return [" ".join(sentences) for sentences in paragraphs if sentences]
+    return [verdict(rows) for rows in compared if rows]
 
 
-def verdict(ours: Row, rival: Row) -> str:
-    """Returns whether ours beats the rival by more than the larger standard deviation, and why not."""
-    gain = rival["mean"] - ours["mean"] if ours["smaller_is_better"] else ours["mean"] - rival["mean"]
-    margin = max(ours["std"], rival["std"])
-    named = f"{ours['model']} against {rival['model']} in {ours['metric']}"
+def verdict(compared: list[tuple[Row, Row]]) -> str:
+    """Returns in which metrics ours beats the rival by more than the larger deviation, and why not in all.
+
+    Args:
+        compared: Our row and the rival's for each metric.
+    """
+    ours, rival = compared[0]
+    named = f"{ours['model']} against {rival['model']}"
     if min(ours["seeds"], rival["seeds"]) < 2:
         return f"{named}: too few seeds to tell."
-    if gain > margin:
-        return f"{named}: better beyond one standard deviation."
-    judgement = "worse" if -gain > margin else "no difference"
-    judgement = f"**{named}: {judgement} beyond one standard deviation**"
-    if ours["entropy"] is None:
-        return f"{judgement}."
+    judged: dict[str, list[str]] = {}
+    for pair in compared:
+        judged.setdefault(_judgement(*pair), []).append(pair[0]["metric"])
+    found = [f"{judgement} in {_listed(metrics)}" for judgement, metrics in judged.items()]
+    text = f"{named}, beyond one standard deviation: {'; '.join(found)}."
+    if judged.keys() == {BETTER} or ours["entropy"] is None:
+        return text
     if ours["entropy"] > UNIFORM:
-        why = "its trained attention is all but uniform, so it averages values as mean pooling does"
+        why = "is all but uniform, so it averages values as mean pooling does"
     else:
-        why = "its trained attention chooses among the steps, but its choice helps no more than the rival's"
-    return f"{judgement}; {why} (entropy {ours['entropy']:.2f} of that of equal weights)."
+        why = "chooses among the steps, but its choice helps no more there than the rival's"
+    return f"{text} Its trained attention {why} (entropy {ours['entropy']:.2f} of that of equal weights)."
+
+
+def _judgement(ours: Row, rival: Row) -> str:
+    gain = rival["mean"] - ours["mean"] if ours["smaller_is_better"] else ours["mean"] - rival["mean"]
+    margin = max(ours["std"], rival["std"])
+    if gain > margin:
+        return BETTER
+    return "**worse**" if -gain > margin else "**no difference**"
+
+
+def _listed(names: list[str]) -> str:
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def plot_all(experiment: Experiment, found: list[Row], stem: Path) -> list[Path]:
+    """Draws the rows of an experiment into files `STEM.png` and `STEM-....png` and returns their paths."""
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    paths = [stem.with_name(f"{stem.name}.png")]
+    plot(found, paths[0])
+    for ending, draw in experiment.plots:
+        path = stem.with_name(f"{stem.name}-{ending}.png")
+        draw(found, path)
+        if path.exists():
+            paths.append(path)
+    return paths
 
 
 def plot(found: list[Row], path: Path) -> None:
@@ -168,12 +200,11 @@ def plot(found: list[Row], path: Path) -> None:
             axis.set_xscale("log")
     for axis in axes[len(tables) :]:
         axis.remove()
-    path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=100)
 
 
 def write_report(runner: Runner) -> list[Path]:
-    """Writes `results.json`, `results.md` and `results.png` beside the cells and returns their paths.
+    """Writes `results.json`, `results.md` and `results*.png` beside the cells and returns their paths.
 
     Raises:
         UserError: No model has run.
@@ -182,11 +213,10 @@ def write_report(runner: Runner) -> list[Path]:
     left_out = f"Not installed, so left out: {', '.join(absent)}." if (absent := runner.absent()) else ""
     if not found:
         raise UserError(f"No model of {runner.experiment.name} could run here. {left_out}".strip())
-    paths = [runner.out / f"results.{kind}" for kind in ("json", "md", "png")]
+    paths = [runner.out / f"results.{kind}" for kind in ("json", "md")]
     write_json(paths[0], found)
     text = f"# {runner.experiment.name}\n\n{markdown(runner.experiment, found)}"
     if left_out:
         text += f"\n{left_out}\n"
     paths[1].write_text(text, encoding="utf-8")
-    plot(found, paths[2])
-    return paths
+    return paths + plot_all(runner.experiment, found, runner.out / "results")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -127,7 +128,9 @@ class Experiment:
         studies: Its tables: each a `Study`, unless `carry_out` knows what else to do with them.
         budget: The effort for each model.
         ours: Contenders whose place the text comments on, each with those it should beat.
-        after: Makes further pictures, given the runner: files `extra-*.png` and `extra-*.gif` in its folder.
+        plots: Further plots of the rows, by what their names end with. Each draws into a file, or nothing
+            where the rows have nothing for it.
+        after: Makes what rows cannot show, given the runner: files `extra-*.gif` in its folder.
         carry_out: Writes the cells that are missing, given the runner, in place of the runner's own way.
         further: Makes further rows for the report, given the runner and its rows.
     """
@@ -137,6 +140,7 @@ class Experiment:
     studies: tuple[Any, ...]
     budget: Budget
     ours: tuple[tuple[str, tuple[str, ...]], ...]
+    plots: tuple[tuple[str, Callable[[list[Any], Path], None]], ...] = ()
     after: Callable[[Any], None] | None = None
     carry_out: Callable[[Any], None] | None = None
     further: Callable[[Any, list[Any]], list[Any]] | None = None

@@ -10,7 +10,7 @@ import numpy as np
 
 from training.experiments.models.attention import LAN_ELAPSED, MEAN, SOFTMAX, lan
 from training.experiments.models.recurrent import GRU
-from training.experiments.report import rows
+from training.experiments.report import Row
 from training.experiments.runner import Runner
 from training.experiments.scores import Metric, rmse
 from training.experiments.sequences import Fold, Sequences, complete
@@ -159,21 +159,23 @@ def experiment(_data: Path | None) -> Experiment:
         studies,
         budget,
         ((LAN_ELAPSED.name, (MEAN.name, SOFTMAX.name)),),
-        after=_draw,
+        plots=(("width", _draw_widths),),
+        after=_draw_fit,
     )
 
 
-def _draw(runner: Runner) -> None:
-    """Draws the error of each solver against width, and a fit while it trains."""
-    solved = [row for row in rows(runner) if row["dataset"] == SINE and row["metric"] == LARGEST_ERROR]
-    if any(row["model"].startswith("LAN, exact") for row in solved):
-        _draw_widths(solved, runner.out / "extra-width.png")
+def _draw_fit(runner: Runner) -> None:
+    """Draws a fit while it trains."""
     path = runner.out / "extra-fit.gif"
     if not path.exists():
         _animate(runner.experiment.studies[0], runner.experiment.budget, path)
 
 
-def _draw_widths(solved: list[dict[str, Any]], path: Path) -> None:
+def _draw_widths(found: list[Row], path: Path) -> None:
+    """Draws the error of each solver against width."""
+    solved = [row for row in found if row["dataset"] == SINE and row["metric"] == LARGEST_ERROR]
+    if not any(row["model"].startswith("LAN, exact") for row in solved):
+        return
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 4), layout="constrained")

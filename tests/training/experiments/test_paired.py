@@ -6,6 +6,7 @@ from rich.console import Console
 
 from training.experiments.driving.contenders import LAN_ELAPSED, MEAN
 from training.experiments.driving.paired import draw
+from training.experiments.lane_keeping import DROP_SHARES
 from training.experiments.registry import load
 from training.experiments.report import rows
 from training.experiments.runner import Cell, Runner, write_json
@@ -49,6 +50,13 @@ def test_differences_are_taken_track_by_track(runner):
     json.dumps(difference)
 
 
-def test_scores_are_drawn_over_lost_frames(runner):
-    draw(runner)
-    assert (runner.out / "extra-lost-frames.png").stat().st_size > 1000
+def test_scores_are_drawn_over_lost_frames(runner, tmp_path):
+    path = tmp_path / "lost-frames.png"
+    draw(DROP_SHARES, rows(runner), path)
+    assert path.stat().st_size > 1000
+
+
+def test_scores_at_one_share_alone_are_not_drawn(runner, tmp_path):
+    path = tmp_path / "lost-frames.png"
+    draw(DROP_SHARES, [row for row in rows(runner) if row["metric"] == "score, 0% lost"], path)
+    assert not path.exists()

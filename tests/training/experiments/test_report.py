@@ -3,10 +3,10 @@ import pytest
 from training.experiments.report import verdict
 
 
-def row(mean, std=0.1, seeds=3, entropy=None, smaller_is_better=True):
+def row(mean, std=0.1, seeds=3, entropy=None, smaller_is_better=True, metric="error"):
     return {
         "model": "a model",
-        "metric": "error",
+        "metric": metric,
         "mean": mean,
         "std": std,
         "seeds": seeds,
@@ -18,20 +18,26 @@ def row(mean, std=0.1, seeds=3, entropy=None, smaller_is_better=True):
 @pytest.mark.parametrize(
     ("ours", "rival", "expected"),
     [
-        (row(1.0), row(1.2), "better beyond"),
-        (row(1.0), row(1.05), "no difference beyond"),
-        (row(1.0), row(1.2, std=0.3), "no difference beyond"),
-        (row(1.2), row(1.0), "worse beyond"),
-        (row(90, smaller_is_better=False), row(80, smaller_is_better=False), "better beyond"),
-        (row(80, smaller_is_better=False), row(90, smaller_is_better=False), "worse beyond"),
+        (row(1.0), row(1.2), "deviation: better in error."),
+        (row(1.0), row(1.05), "deviation: **no difference** in error."),
+        (row(1.0), row(1.2, std=0.3), "deviation: **no difference** in error."),
+        (row(1.2), row(1.0), "deviation: **worse** in error."),
+        (row(90, smaller_is_better=False), row(80, smaller_is_better=False), "better in error."),
+        (row(80, smaller_is_better=False), row(90, smaller_is_better=False), "**worse** in error."),
         (row(1.0, seeds=1), row(1.2), "too few seeds"),
     ],
 )
 def test_says_plainly_how_ours_did(ours, rival, expected):
-    assert expected in verdict(ours, rival)
+    assert expected in verdict([(ours, rival)])
+
+
+def test_names_the_metrics_of_each_judgement_together():
+    better = [(row(1.0, metric=name), row(2.0, metric=name)) for name in ("first", "second", "third")]
+    worse = (row(2.0, metric="last"), row(1.0, metric="last"))
+    assert verdict([*better, worse]).endswith("better in first, second and third; **worse** in last.")
 
 
 def test_says_why_ours_is_not_better():
-    assert "all but uniform" in verdict(row(1.0, entropy=0.99), row(1.0))
-    assert "chooses among the steps" in verdict(row(1.0, entropy=0.5), row(1.0))
-    assert "entropy" not in verdict(row(1.0, entropy=0.99), row(2.0))
+    assert "all but uniform" in verdict([(row(1.0, entropy=0.99), row(1.0))])
+    assert "chooses among the steps" in verdict([(row(1.0, entropy=0.5), row(1.0))])
+    assert "entropy" not in verdict([(row(1.0, entropy=0.99), row(2.0))])

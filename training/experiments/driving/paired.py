@@ -1,5 +1,6 @@
 """Scores on the same tracks, compared track by track, and drawn over the share of lost frames."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,11 @@ from training.experiments.driving.contenders import LAN_ELAPSED
 from training.experiments.report import Row
 from training.experiments.runner import Runner
 from training.experiments.study import Table
+
+
+def score_name(drop_share: float) -> str:
+    """Returns the name of the mean score with a share of lost frames."""
+    return f"score, {drop_share:.0%} lost"
 
 
 def paired_rows(runner: Runner, found: list[Row]) -> list[Row]:
@@ -30,29 +36,38 @@ def paired_rows(runner: Runner, found: list[Row]) -> list[Row]:
     return rows
 
 
-def draw(runner: Runner) -> None:
+def draw(drop_shares: tuple[float, ...], rows: list[Row], path: Path) -> None:
     """Draws the score of every model over the share of lost frames, with its deviation over the seeds."""
     from matplotlib.figure import Figure
 
-    tables = {study: scores for study, scores in _scores(runner).items() if len(study.rides.drop_shares) > 1}
-    figure = Figure(figsize=(5.5 * len(tables), 4.5), layout="constrained")
-    axes = np.atleast_1d(figure.subplots(1, len(tables), sharey=True))
-    for axis, (study, models) in zip(axes, tables.items(), strict=True):
-        for model, by_share in models.items():
-            shares = [100 * float(share) for share in by_share]
-            seeds = [scores.mean(axis=1) for scores in by_share.values()]
+    names = [score_name(share) for share in drop_shares]
+    tables: dict[str, dict[str, dict[str, Row]]] = {}
+    for row in rows:
+        if row["metric"] in names:
+            tables.setdefault(_title(row), {}).setdefault(row["model"], {})[row["metric"]] = row
+    complete = {
+        title: models
+        for title, models in tables.items()
+        if all(len(by_name) == len(names) for by_name in models.values())
+    }
+    if not complete:
+        return
+    figure = Figure(figsize=(5.5 * len(complete), 4.5), layout="constrained")
+    axes = np.atleast_1d(figure.subplots(1, len(complete), sharey=True))
+    for axis, (title, models) in zip(axes, complete.items(), strict=True):
+        for model, by_name in models.items():
             axis.errorbar(
-                shares,
-                [float(np.mean(scores)) for scores in seeds],
-                yerr=[float(np.std(scores, ddof=1)) if len(scores) > 1 else 0.0 for scores in seeds],
+                [100 * share for share in drop_shares],
+                [by_name[name]["mean"] for name in names],
+                yerr=[by_name[name]["std"] for name in names],
                 fmt="o-" if model.startswith("LAN") else "s--",
                 capsize=3,
                 label=model,
             )
-        axis.set(title=study.title, xlabel="frames lost (%)", ylabel="mean score")
+        axis.set(title=title, xlabel="frames lost (%)", ylabel="mean score")
         axis.grid(alpha=0.3)
         axis.legend(fontsize=7)
-    figure.savefig(runner.out / "extra-lost-frames.png", dpi=100)
+    figure.savefig(path, dpi=100)
 
 
 def _scores(runner: Runner) -> dict[Any, dict[str, dict[str, NDArray[np.float64]]]]:
