@@ -51,7 +51,7 @@ STYLE = DrivingStyle(
     slip_range_mps=1.651,
 )
 PRIORITIES = Priorities(angle_rad=0.07283, gas=0.3429, brake=3.271)
-"""Found together with the style, as the styles of the continuous expert were, on tracks below 9,000."""
+"""Found together with the style by `five_search.py`, on tracks below 9,000."""
 
 
 class DiscreteExpert:
