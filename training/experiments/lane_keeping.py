@@ -35,7 +35,9 @@ the same frames lost for all; while frames are lost the last command holds. Pict
 simulator whose frames and physics a test shows to be equal to the stock ones; a complete lap scores 1000 -
 0.1 x frames, and *laps* is the share of complete ones. The dashboard shows speed, wheel speeds, steering
 angle and yaw rate: with it a single frame tells how the car moves, without it only frames and their times
-do. "LAN, elapsed" has the layer of our policy, which besides reads the interval before each frame as a
+do. The loss on held-out drives and the driving need not agree: there, a network can do well by reading from
+its window what the driver is about to do, which nobody tells it at the wheel (causal confusion, de Haan et
+al. 2019). "LAN, elapsed" has the layer of our policy, which besides reads the interval before each frame as a
 feature; here only the contenders with a time code see time as a feature. In the tables of differences a
 positive number says that "LAN, elapsed" scored more than the model of the line, on the mean of its training
 seeds; ± is the standard error over the tracks. With five actions the networks learn from a scripted expert
