@@ -72,7 +72,7 @@ def validation_loss(_rides: dict[str, Any], loss: float) -> float:
 
 def _ride_metrics(rides: Rides) -> tuple[Metric, ...]:
     scores = [Metric(score_name(d), partial(mean_score, d), False) for d in rides.drop_shares]
-    laps = [Metric(f"laps (%), {d:.0%} lost", partial(laps_share, d), False) for d in rides.drop_shares]
+    laps = [Metric(f"laps (%) at {d:.0%} lost", partial(laps_share, d), False) for d in rides.drop_shares]
     return (*scores, *laps, Metric("held-out loss", validation_loss))
 
 

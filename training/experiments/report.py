@@ -1,6 +1,7 @@
 """What an experiment found: rows for machines, tables and plain words for people, pictures for both."""
 
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ Row = dict[str, Any]
 
 BETTER = "better"
 
+TITLE_COLUMNS = 48
 UNIFORM = 0.95
 """Attention whose entropy exceeds this share of that of equal weights is called all but uniform."""
 
@@ -109,7 +111,11 @@ def _table(table: list[Row]) -> str:
 
 
 def _verdicts(table: list[Row], experiment: Experiment) -> list[str]:
-    """Returns a paragraph on each of ours and what it should beat, as far as both have run."""
+    """Returns a paragraph on each of ours and what it should beat, as far as both have run.
+
+    Rows that are no score, such as differences between models, say neither what is better nor what is worse.
+    """
+    table = [row for row in table if row["smaller_is_better"] is not None]
     by_name = {(row["model"], row["metric"]): row for row in table}
     metrics = dict.fromkeys(row["metric"] for row in table)
     pairs = [(name, rival) for name, rivals in experiment.ours for rival in rivals]
@@ -193,7 +199,7 @@ def plot(found: list[Row], path: Path) -> None:
         axis.set_yticks(range(len(table)), [row["model"] for row in table])
         axis.invert_yaxis()
         axis.grid(axis="x", alpha=0.3)
-        axis.set_title(", ".join(title), fontsize=9)
+        axis.set_title(fill(", ".join(title), TITLE_COLUMNS), fontsize=9)
         axis.set_xlabel(table[0]["metric"], fontsize=8)
         axis.tick_params(labelsize=7)
         if table[0]["smaller_is_better"]:

@@ -8,7 +8,7 @@ from training.experiments.driving.contenders import LAN_ELAPSED, MEAN
 from training.experiments.driving.paired import draw
 from training.experiments.lane_keeping import DROP_SHARES
 from training.experiments.registry import load
-from training.experiments.report import rows
+from training.experiments.report import markdown, rows
 from training.experiments.runner import Cell, Runner, write_json
 from training.progress import Progress
 
@@ -37,17 +37,24 @@ def runner(tmp_path):
 
 def test_differences_are_taken_track_by_track(runner):
     found = {(row["protocol"], row["model"], row["metric"]): row for row in rows(runner)}
-    score = found["dashboard hidden", LAN_ELAPSED.name, "score, 50% lost"]
+    score = found["dashboard hidden", LAN_ELAPSED.name, "score at 50% lost"]
     assert score["mean"] == pytest.approx(850.5)
     assert score["std"] == pytest.approx(np.std([850, 851], ddof=1))
-    assert found["dashboard hidden", MEAN.name, "laps (%), 0% lost"]["mean"] == 50
+    assert found["dashboard hidden", MEAN.name, "laps (%) at 0% lost"]["mean"] == 50
     [difference] = [
-        row for (protocol, _, metric), row in found.items() if "more" in protocol and metric == "50% lost"
+        row for (protocol, _, metric), row in found.items() if "more" in protocol and metric == "at 50% lost"
     ]
     assert difference["model"] == MEAN.name
     assert difference["mean"] == pytest.approx(np.mean([10.5, 14.5]))
     assert difference["std"] == pytest.approx(np.std([10.5, 14.5], ddof=1) / np.sqrt(2))
     json.dumps(difference)
+
+
+def test_differences_are_not_judged(runner):
+    text = markdown(runner.experiment, rows(runner))
+    scores, differences = text.split("track by track")
+    assert "LAN, elapsed against mean pooling" in scores
+    assert "against" not in differences
 
 
 def test_scores_are_drawn_over_lost_frames(runner, tmp_path):
@@ -58,5 +65,5 @@ def test_scores_are_drawn_over_lost_frames(runner, tmp_path):
 
 def test_scores_at_one_share_alone_are_not_drawn(runner, tmp_path):
     path = tmp_path / "lost-frames.png"
-    draw(DROP_SHARES, [row for row in rows(runner) if row["metric"] == "score, 0% lost"], path)
+    draw(DROP_SHARES, [row for row in rows(runner) if row["metric"] == "score at 0% lost"], path)
     assert not path.exists()

@@ -14,7 +14,7 @@ from training.experiments.study import Table
 
 def score_name(drop_share: float) -> str:
     """Returns the name of the mean score with a share of lost frames."""
-    return f"score, {drop_share:.0%} lost"
+    return f"score at {drop_share:.0%} lost"
 
 
 def paired_rows(runner: Runner, found: list[Row]) -> list[Row]:
@@ -90,8 +90,8 @@ def _difference(shared: Any, study: Table, drop_share: str, scores: Any) -> Row:
         **shared,
         "dataset": f"{study.dataset}, {study.protocol}",
         "protocol": f"what LAN, elapsed scores more, track by track ({tracks} tracks, ± standard error)",
-        "metric": f"{float(drop_share):.0%} lost",
-        "smaller_is_better": False,
+        "metric": f"at {float(drop_share):.0%} lost",
+        "smaller_is_better": None,
         "mean": float(by_track.mean()),
         "std": float(by_track.std(ddof=1) / np.sqrt(tracks)) if tracks > 1 else 0.0,
     }
