@@ -1,6 +1,8 @@
 """Drives CarRacing for data: expert and network share the wheel, the expert advises at every frame."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,13 +125,31 @@ def expert_score(seed: int, drop_share: float = 0.0, style: DrivingStyle | None 
         drop_share: Share of the steps at which the expert does not act.
         style: How it drives; that of `drop_share` in `STYLES` if left out.
     """
+
+    def take_seat(track: Any) -> Callable[[Any], NDArray[np.float32]]:
+        expert = Expert(track, style or STYLES[drop_share])
+        return lambda car: _as_array(expert.act(car))
+
+    return score_of(take_seat, seed, drop_share)
+
+
+def score_of(
+    take_seat: Callable[[Any], Callable[[Any], NDArray[np.float32]]], seed: int, drop_share: float = 0.0
+) -> float:
+    """Returns a scripted driver's score on a track, with commands that hold while frames are dropped.
+
+    Args:
+        take_seat: From the environment's own `track` to a driver: from its own `car` to steering, gas, brake.
+        seed: The track and the drops.
+        drop_share: Share of the steps at which the driver does not act.
+    """
     random = np.random.default_rng([seed, 0xE5])
     environment = OnDemandCarRacing()
     environment.reset(seed=seed)
-    expert = Expert(environment.track, style or STYLES[drop_share])
+    act = take_seat(environment.track)
     score, action = 0.0, np.zeros(3, np.float32)
     for step in range(STEP_LIMIT):
-        wanted = _as_array(expert.act(environment.car))
+        wanted = act(environment.car)
         if step == 0 or random.random() >= drop_share:
             action = wanted
         _, reward, finished, _, _ = environment.step(action)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from controller.processes import map_in_processes
 from controller.runtime import limit_threads
+from sim_bridges.carracing.environment import STEP_LIMIT
 from training.carracing.chunks import Chunks
 from training.carracing.demonstration import Demonstration, Drive
 from training.carracing.rollout import LOST_M, TURN_STEPS
@@ -25,7 +26,6 @@ from training.experiments.driving.window_driver import WindowDriver
 from training.progress import Progress
 
 FIRST_TRACK = 950_000
-STEP_LIMIT = 1000
 SLIP_CHANCE = 0.02
 LONGEST_SLIP = 10
 EXPERT_SHARES = (1.0, 0.3, 0.0, 0.0, 0.0)

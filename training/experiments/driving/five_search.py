@@ -3,14 +3,18 @@
 Style and priorities in `five_actions.py` came from such a search; it needs the extra `search`.
 """
 
+from collections.abc import Callable
 from dataclasses import astuple, fields
+from typing import Any
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from training.carracing.evolution import Numbers, evolve
 from training.carracing.expert import DrivingStyle
+from training.carracing.rollout import score_of
 from training.carracing.search import Minutes, Seed, Tracks
-from training.carracing.simulator import OnDemandCarRacing
 from training.experiments.driving.five_actions import (
     PRIORITIES,
     STYLE,
@@ -18,7 +22,6 @@ from training.experiments.driving.five_actions import (
     Priorities,
     command_of,
 )
-from training.experiments.driving.five_rounds import STEP_LIMIT
 
 _OF_STYLE = len(fields(DrivingStyle))
 
@@ -30,23 +33,12 @@ def search(minutes: Minutes = 10.0, tracks: Tracks = 14, seed: Seed = 0) -> None
         typer.echo(f"{score:.1f}  {_style(numbers)}  {_priorities(numbers)}")
 
 
-def expert_score(track: int, style: DrivingStyle = STYLE, priorities: Priorities = PRIORITIES) -> float:
-    """Returns the score of the expert with five actions on a track."""
-    environment = OnDemandCarRacing()
-    environment.reset(seed=track)
-    expert = DiscreteExpert(environment.track, style, priorities)
-    score = 0.0
-    for _ in range(STEP_LIMIT):
-        _, reward, finished, _, _ = environment.step(command_of(expert.act(environment.car)))
-        score += float(reward)
-        if finished:
-            break
-    environment.close()
-    return score
-
-
 def _score(numbers: Numbers, track: int) -> float:
-    return expert_score(track, _style(numbers), _priorities(numbers))
+    def take_seat(road: Any) -> Callable[[Any], NDArray[np.float32]]:
+        expert = DiscreteExpert(road, _style(numbers), _priorities(numbers))
+        return lambda car: command_of(expert.act(car))
+
+    return score_of(take_seat, track)
 
 
 def _style(numbers: Numbers) -> DrivingStyle:
