@@ -184,29 +184,35 @@ def plot(found: list[Row], path: Path) -> None:
     """Draws the deciding metric of every table, with its standard deviation."""
     from matplotlib.figure import Figure
 
-    titles = list(dict.fromkeys((row["dataset"], row["protocol"]) for row in found))
-    tables = [[row for row in found if (row["dataset"], row["protocol"]) == title] for title in titles]
-    deciding = [[row for row in table if row["metric"] == table[0]["metric"]] for table in tables]
-    tallest = max(map(len, deciding))
-    columns = min(3, len(tables))
-    lines = -(-len(tables) // columns)
+    shown = _compared(found)
+    tallest = max(map(len, shown))
+    columns = min(3, len(shown))
+    lines = -(-len(shown) // columns)
     figure = Figure(figsize=(4.6 * columns, lines * (1.2 + 0.24 * tallest)), layout="constrained")
     axes = np.atleast_1d(figure.subplots(lines, columns)).ravel()
-    for axis, title, table in zip(axes, titles, deciding, strict=False):
+    for axis, table in zip(axes, shown, strict=False):
         for place, row in enumerate(table):
             colour = "tab:orange" if row["model"].startswith("LAN,") else "tab:blue"
             axis.errorbar(row["mean"], place, xerr=row["std"], fmt="o", capsize=3, color=colour)
         axis.set_yticks(range(len(table)), [row["model"] for row in table])
         axis.invert_yaxis()
         axis.grid(axis="x", alpha=0.3)
-        axis.set_title(fill(", ".join(title), TITLE_COLUMNS), fontsize=9)
+        axis.set_title(fill(f"{table[0]['dataset']}, {table[0]['protocol']}", TITLE_COLUMNS), fontsize=9)
         axis.set_xlabel(table[0]["metric"], fontsize=8)
         axis.tick_params(labelsize=7)
         if table[0]["smaller_is_better"]:
             axis.set_xscale("log")
-    for axis in axes[len(tables) :]:
+    for axis in axes[len(shown) :]:
         axis.remove()
     figure.savefig(path, dpi=100)
+
+
+def _compared(found: list[Row]) -> list[list[Row]]:
+    """Returns the rows of each table's deciding metric, of tables of one model only where all are such."""
+    titles = list(dict.fromkeys((row["dataset"], row["protocol"]) for row in found))
+    tables = [[row for row in found if (row["dataset"], row["protocol"]) == title] for title in titles]
+    deciding = [[row for row in table if row["metric"] == table[0]["metric"]] for table in tables]
+    return [table for table in deciding if len(table) > 1] or deciding
 
 
 def write_report(runner: Runner) -> list[Path]:

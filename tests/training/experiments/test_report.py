@@ -1,10 +1,13 @@
 import pytest
+from PIL import Image
 
-from training.experiments.report import verdict
+from training.experiments.report import plot, verdict
 
 
-def row(mean, std=0.1, seeds=3, entropy=None, smaller_is_better=True, metric="error"):
+def row(mean, std=0.1, seeds=3, entropy=None, smaller_is_better=True, metric="error", dataset="data"):
     return {
+        "dataset": dataset,
+        "protocol": "some way",
         "model": "a model",
         "metric": metric,
         "mean": mean,
@@ -41,3 +44,15 @@ def test_says_why_ours_is_not_better():
     assert "all but uniform" in verdict([(row(1.0, entropy=0.99), row(1.0))])
     assert "chooses among the steps" in verdict([(row(1.0, entropy=0.5), row(1.0))])
     assert "entropy" not in verdict([(row(1.0, entropy=0.99), row(2.0))])
+
+
+def test_leaves_a_table_of_one_model_out_of_the_picture_beside_others(tmp_path):
+    compared, lone = [row(1.0), row(2.0)], [row(1.0, dataset="other data")]
+    plot(compared, tmp_path / "compared.png")
+    plot(compared + lone, tmp_path / "beside.png")
+    plot(lone, tmp_path / "lone.png")
+    compared_size, beside_size, lone_size = (
+        Image.open(tmp_path / f"{name}.png").size for name in ("compared", "beside", "lone")
+    )
+    assert beside_size == compared_size
+    assert lone_size[0] == compared_size[0]
