@@ -16,6 +16,8 @@ Row = dict[str, Any]
 BETTER = "better"
 
 TITLE_COLUMNS = 48
+LOG_SPAN = 10
+"""Errors that differ by more than this factor are drawn on a logarithmic axis."""
 UNIFORM = 0.95
 """Attention whose entropy exceeds this share of that of equal weights is called all but uniform."""
 
@@ -200,7 +202,8 @@ def plot(found: list[Row], path: Path) -> None:
         axis.set_title(fill(f"{table[0]['dataset']}, {table[0]['protocol']}", TITLE_COLUMNS), fontsize=9)
         axis.set_xlabel(table[0]["metric"], fontsize=8)
         axis.tick_params(labelsize=7)
-        if table[0]["smaller_is_better"]:
+        means = [row["mean"] for row in table]
+        if table[0]["smaller_is_better"] and max(means) > LOG_SPAN * min(means):
             axis.set_xscale("log")
     for axis in axes[len(shown) :]:
         axis.remove()
