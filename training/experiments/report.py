@@ -77,9 +77,8 @@ def budget_text(budget: Budget) -> str:
 def markdown(experiment: Experiment, found: list[Row]) -> str:
     """Returns the text of an experiment with these rows: what it asks, its tables, and how ours did."""
     paragraphs = [experiment.about]
-    for dataset, protocol in dict.fromkeys((row["dataset"], row["protocol"]) for row in found):
-        table = [row for row in found if (row["dataset"], row["protocol"]) == (dataset, protocol)]
-        paragraphs += [f"### {dataset}, {protocol}", _table(table), *_verdicts(table, experiment)]
+    for title, table in _tables(found).items():
+        paragraphs += [f"### {title}", _table(table), *_verdicts(table, experiment)]
     first = found[0]
     packages = ", ".join(f"{name} {version}" for name, version in first["versions"].items())
     dates = sorted({row["date"] for row in found})
@@ -187,19 +186,19 @@ def plot(found: list[Row], path: Path) -> None:
     from matplotlib.figure import Figure
 
     shown = _compared(found)
-    tallest = max(map(len, shown))
+    tallest = max(map(len, shown.values()))
     columns = min(3, len(shown))
     lines = -(-len(shown) // columns)
     figure = Figure(figsize=(4.6 * columns, lines * (1.2 + 0.24 * tallest)), layout="constrained")
     axes = np.atleast_1d(figure.subplots(lines, columns)).ravel()
-    for axis, table in zip(axes, shown, strict=False):
+    for axis, (title, table) in zip(axes, shown.items(), strict=False):
         for place, row in enumerate(table):
             colour = "tab:orange" if row["model"].startswith("LAN,") else "tab:blue"
             axis.errorbar(row["mean"], place, xerr=row["std"], fmt="o", capsize=3, color=colour)
         axis.set_yticks(range(len(table)), [row["model"] for row in table])
         axis.invert_yaxis()
         axis.grid(axis="x", alpha=0.3)
-        axis.set_title(fill(f"{table[0]['dataset']}, {table[0]['protocol']}", TITLE_COLUMNS), fontsize=9)
+        axis.set_title(fill(title, TITLE_COLUMNS), fontsize=9)
         axis.set_xlabel(table[0]["metric"], fontsize=8)
         axis.tick_params(labelsize=7)
         means = [row["mean"] for row in table]
@@ -210,12 +209,21 @@ def plot(found: list[Row], path: Path) -> None:
     figure.savefig(path, dpi=100)
 
 
-def _compared(found: list[Row]) -> list[list[Row]]:
+def _compared(found: list[Row]) -> dict[str, list[Row]]:
     """Returns the rows of each table's deciding metric, of tables of one model only where all are such."""
-    titles = list(dict.fromkeys((row["dataset"], row["protocol"]) for row in found))
-    tables = [[row for row in found if (row["dataset"], row["protocol"]) == title] for title in titles]
-    deciding = [[row for row in table if row["metric"] == table[0]["metric"]] for table in tables]
-    return [table for table in deciding if len(table) > 1] or deciding
+    deciding = {
+        title: [row for row in table if row["metric"] == table[0]["metric"]]
+        for title, table in _tables(found).items()
+    }
+    return {title: table for title, table in deciding.items() if len(table) > 1} or deciding
+
+
+def _tables(found: list[Row]) -> dict[str, list[Row]]:
+    """Returns the rows of each table by its title."""
+    tables: dict[str, list[Row]] = {}
+    for row in found:
+        tables.setdefault(f"{row['dataset']}, {row['protocol']}", []).append(row)
+    return tables
 
 
 def write_report(runner: Runner) -> list[Path]:
