@@ -42,7 +42,9 @@ def inputs(length: int, features: int) -> Signal:
     )
 
 
-def dense_encoder(signal: Signal, size: Any) -> Signal:
-    """Returns the signal with each step's features encoded by one hidden layer."""
-    encoded = keras.layers.Dense(size.units, activation="relu", name="encoder")(signal.features)
-    return signal._replace(features=encoded)
+def dense_encoder(signal: Signal, size: Any, layers: int = 1) -> Signal:
+    """Returns the signal with each step's features encoded by that many hidden layers."""
+    features = signal.features
+    for _ in range(layers):
+        features = keras.layers.Dense(size.units, activation="relu")(features)
+    return signal._replace(features=features)
