@@ -104,11 +104,14 @@ class ControllerService:
         for session in self._sessions:
             session.stop(reason)
 
-    def resume_all(self, reason: str) -> None:
-        """Lets every stopped vehicle drive again."""
+    def resume_all(self, reason: str) -> bool:
+        """Lets every stopped vehicle drive again, unless the service goes down, and says whether it does."""
+        if not self.ready:
+            return False
         self._stop_reason = None
         for session in self._sessions:
             session.resume(reason)
+        return True
 
     def all_stand(self) -> bool:
         """Says whether every vehicle has come to a standstill."""

@@ -46,8 +46,9 @@ def web_app(service: ControllerService, access: Access) -> Flask:
         return "", 204
 
     @app.post("/resume")
-    def resume() -> tuple[str, int]:
-        service.resume_all("the operator resumed")
+    def resume() -> tuple[Response | str, int]:
+        if not service.resume_all("the operator resumed"):
+            return _refusal("the service goes down", 409)
         return "", 204
 
     return app

@@ -65,11 +65,15 @@ class UdacityBridge:
     def connect(self, sid: str, address: str, starts: int) -> bool:
         """Opens the session of a client and says whether it may stay; commands nothing.
 
+        A client can send an event of its own that is named `connect`; it has its session already.
+
         Args:
             sid: The client's session.
             address: Where it is.
             starts: How many telemetries this kind of client sends by itself.
         """
+        if sid in self._links:
+            return True
         try:
             session = self._service.open(address)
         except ServiceFullError as error:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import numpy as np
 import socketio
@@ -217,7 +218,7 @@ class _Doorkeeper:
             return "address"
         if not self._access.admits_name(environ.get("HTTP_HOST", "")):
             return "name"
-        if "sid=" not in environ.get("QUERY_STRING", "") and self._is_full():
+        if "sid" not in parse_qs(environ.get("QUERY_STRING", "")) and self._is_full():
             return "full"
         return None
 

@@ -1,6 +1,7 @@
 """The running service and the simulator's dialect, over real sockets."""
 
 import base64
+import contextlib
 import gc
 import itertools
 import json
@@ -340,6 +341,8 @@ def test_going_down_stops_the_car_first():
         assert client.wait_for(lambda c: c.car.speed_mph <= 5.7)
         assert client.tally.steers[-1][1] <= 0.0
         assert server.get("/readyz")[0] == 503
+        assert server.request("POST", "/resume")[0] == 409
+        assert server.vehicles()[0]["state"] == "stopping"
         client.car.speed_mph = 0.0
         stopper.join(60)
         assert not stopper.is_alive()
@@ -435,6 +438,30 @@ def test_only_so_many_clients_are_admitted():
         assert server.wait_for_vehicles(0)
         with SimulatorClient(server.port) as next_one:
             assert next_one.wait_for_replies(1)
+
+
+@pytest.mark.parametrize("name", ["connect", "disconnect", "telemetry"])
+def test_no_event_of_a_client_opens_another_session(name):
+    with serving() as server, SimulatorClient(server.port, frame_s=0.01) as healthy:
+        assert healthy.wait_for_replies(5)
+        with SimulatorClient(server.port) as client, contextlib.suppress(OSError):
+            assert client.wait_for_replies(1)
+            for number in range(5):
+                client.send_text(f'42["{name}",{{"REMOTE_ADDR":"6.6.6.{number}"}}]')
+            before = healthy.tally.replies
+            assert healthy.wait_for_replies(before + 10)
+            assert len(server.vehicles()) <= 2
+            assert {vehicle["address"] for vehicle in server.vehicles()} == {"127.0.0.1"}
+        assert server.wait_for_vehicles(1)
+
+
+def test_a_name_that_only_ends_in_sid_is_no_session():
+    with serving(clients_max=1) as server, SimulatorClient(server.port) as one:
+        assert one.wait_for_replies(1)
+        with contextlib.closing(socket.create_connection(("127.0.0.1", server.port))) as other:
+            path = "/socket.io/?EIO=4&transport=polling&xsid=1"
+            other.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n".encode())
+            assert b"503" in other.recv(100)
 
 
 def test_a_port_that_is_taken_is_the_users_to_mend(server):
