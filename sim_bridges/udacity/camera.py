@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 WIDTH_MAX_PX = 1280
 HEIGHT_MAX_PX = 960
+SCANS_MAX = 3
+"""One for each colour component; cameras write a single one for all."""
 
 _START_OF_IMAGE = b"\xff\xd8"
 _END_OF_IMAGE = b"\xff\xd9"
-_START_OF_SCAN = 0xDA
+_START_OF_SCAN = b"\xff\xda"
 _SEQUENTIAL_FRAMES = {0xC0, 0xC1}
 _OTHER_FRAMES = {0xC2, 0xC3, *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0)}
 _STANDALONE = {0x01, *range(0xD0, 0xD8)}
@@ -54,8 +56,8 @@ def claimed_size(jpeg: bytes) -> ImageSize:
     """Returns the size in a JPEG's header, without decoding the image.
 
     Raises:
-        BrokenFrameError: There is no size, or the image is not a plain sequential one. A progressive JPEG
-            is refused because a small file of many scans takes minutes to decode.
+        BrokenFrameError: There is no size, or the image is not a plain sequential one of few scans: a small
+            file of many scans takes minutes to decode.
     """
     position = len(_START_OF_IMAGE)
     while position + 4 <= len(jpeg):
@@ -71,11 +73,13 @@ def claimed_size(jpeg: bytes) -> ImageSize:
         if marker in _OTHER_FRAMES:
             raise BrokenFrameError("the JPEG is not a sequential one")
         if marker in _SEQUENTIAL_FRAMES and position + 9 <= len(jpeg):
+            if jpeg.count(_START_OF_SCAN, position) > SCANS_MAX:
+                raise BrokenFrameError(f"the JPEG has more than {SCANS_MAX} scans")
             return ImageSize(
                 width_px=int.from_bytes(jpeg[position + 7 : position + 9], "big"),
                 height_px=int.from_bytes(jpeg[position + 5 : position + 7], "big"),
             )
-        if marker == _START_OF_SCAN:
+        if marker == _START_OF_SCAN[1]:
             break
         position += 2 + int.from_bytes(jpeg[position + 2 : position + 4], "big")
     raise BrokenFrameError("the JPEG tells no size")

@@ -123,6 +123,14 @@ def test_a_progressive_jpeg_is_refused():
         decode_frame(encoded(320, 160, cv2.IMWRITE_JPEG_PROGRESSIVE, 1))
 
 
+def test_a_jpeg_of_many_scans_is_refused():
+    jpeg = encoded(320, 160)
+    scan = b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00"
+    with pytest.raises(BrokenFrameError, match="scans"):
+        claimed_size(jpeg[:-2] + 3 * scan + jpeg[-2:])
+    assert claimed_size(jpeg[:-2] + 2 * scan + jpeg[-2:]).width_px == 320
+
+
 def test_reads_the_size_past_other_segments_and_fill_bytes():
     jpeg = encoded(320, 160)
     padded = jpeg[:2] + b"\xff\xfe\x00\x06\xff\xc0\x00\x01" + b"\xff\xff\xff" + b"\xff\x01" + jpeg[2:]
