@@ -28,5 +28,6 @@ def export(
     Console().print(
         f"{weights.with_name(exported.file) if out is None else out}: "
         f"differs from Keras by {exported.max_difference:g} at most",
+        markup=False,
         soft_wrap=True,
     )

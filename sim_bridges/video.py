@@ -122,7 +122,7 @@ def open_video(path: Path, steps_per_second: float) -> Video:
         raise UserError("GIFs need Pillow: run `pip install pillow`, or choose a file that ends in .mp4.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
+        path.open("ab").close()
     except OSError as error:
         raise UserError(
             f"The video {path} cannot be written ({error.strerror}): choose another place."

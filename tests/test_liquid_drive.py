@@ -49,6 +49,12 @@ def test_unknown_weights():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["a[old].weights.h5", "a[/b].weights.h5"])
+def test_brackets_are_printed_as_they_are(name):
+    assert_one_sentence(liquid_drive("carracing", "--weights", name), f"no weights file {name}")
+
+
+@pytest.mark.slow
 def test_wrong_hash(weights, tmp_path):
     copy = tmp_path / "copy.weights.h5"
     copy.write_bytes(weights.read_bytes() + b"x")
@@ -61,12 +67,14 @@ def test_wrong_hash(weights, tmp_path):
     ("arguments", "part"),
     [
         (["--video", "drive.avi"], ".gif or .mp4"),
+        (["--video", "folder.gif"], "folder.gif cannot be written"),
         (["--video", "drive.gif", "--render"], "--render or --video"),
         (["--json", "/proc/results.json"], "/proc/results.json"),
     ],
 )
 def test_options_that_cannot_work(weights, tmp_path, arguments, part, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.gif").mkdir()
     assert_one_sentence(liquid_drive("carracing", "--weights", str(weights), *arguments), part)
 
 

@@ -65,7 +65,7 @@ def carracing(
     if json_file:
         write_json(json_file, report(evaluation, driven))
     if video:
-        console.print(f"Video: {video}", soft_wrap=True)
+        console.print(f"Video: {video}", markup=False, soft_wrap=True)
 
 
 def evaluate(

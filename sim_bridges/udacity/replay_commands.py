@@ -196,7 +196,7 @@ def _showing(
         yield show
     if film:
         film.close()
-        console.print(f"Video: {video}", soft_wrap=True)
+        console.print(f"Video: {video}", markup=False, soft_wrap=True)
 
 
 def _finish(
@@ -210,7 +210,7 @@ def _finish(
         from sim_bridges.udacity.replay.plots import plot as draw
 
         draw(records, plot)
-        console.print(f"Plot: {plot}", soft_wrap=True)
+        console.print(f"Plot: {plot}", markup=False, soft_wrap=True)
 
 
 def _print(console: Console, results: dict[str, Any]) -> None:

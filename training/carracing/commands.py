@@ -33,7 +33,7 @@ def collect(work: Work = DEFAULT_WORK, seed: Seed = 0, scale: Scale = 1.0) -> No
     console = Console()
     trainer = Trainer(work, Recipe(seed=seed).scaled(scale), Progress(console))
     trainer.drive(0)
-    console.print(f"Demonstrations: {work / 'drives' / 'round-0'}", soft_wrap=True)
+    console.print(f"Demonstrations: {work / 'drives' / 'round-0'}", markup=False, soft_wrap=True)
 
 
 def train(
@@ -61,4 +61,4 @@ def train(
     trainer.run()
     trainer.publish(out)
     write_report(work, trainer.recipe)
-    console.print(f"Weights: {out}\nReport: {work / 'report.png'}", soft_wrap=True)
+    console.print(f"Weights: {out}\nReport: {work / 'report.png'}", markup=False, soft_wrap=True)

@@ -75,10 +75,10 @@ def experiment(
     runner = Runner(folder, chosen, seeds, Progress(console))
     if docs is not None:
         publish(runner, docs)
-        console.print(f"Results: {docs / 'experiments.md'}", soft_wrap=True)
+        console.print(f"Results: {docs / 'experiments.md'}", markup=False, soft_wrap=True)
         return
     runner.run()
     for path in write_report(runner):
-        console.print(f"Results: {path}", soft_wrap=True)
+        console.print(f"Results: {path}", markup=False, soft_wrap=True)
     if chosen.after is not None:
         chosen.after(runner)

@@ -97,7 +97,7 @@ def _train_lan(
     save(out, best.network, best.manifest)
     export(out)
     write_report(trainer.history(), drives, work / "report.png")
-    console.print(f"Weights: {out}\nReport: {work / 'report.png'}", soft_wrap=True)
+    console.print(f"Weights: {out}\nReport: {work / 'report.png'}", markup=False, soft_wrap=True)
 
 
 def _train_pilotnet(
@@ -118,7 +118,7 @@ def _train_pilotnet(
     with Progress(console).task("Training", recipe.epochs) as advance:
         shown = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: advance())
         train(recordings[0], recipe, out, work / "pilotnet-lan.backup", [shown])
-    console.print(f"Weights: {out}", soft_wrap=True)
+    console.print(f"Weights: {out}", markup=False, soft_wrap=True)
 
 
 def _description(recording: "Recording", rows: str) -> dict[str, Any]:
