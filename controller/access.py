@@ -2,6 +2,7 @@
 
 import hmac
 import ipaddress
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from models.errors import UserError
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+_TOKEN = re.compile(r"[!-~]+")
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -58,14 +60,16 @@ def access_rules(host: str, allow: Sequence[str], token: str | None) -> Access:
     Args:
         host: Address or name on which the service listens.
         allow: Networks of simulators, such as `192.168.1.0/24`.
-        token: Secret of the web routes.
+        token: Secret of the web routes; an empty one, as `.env` files leave it, is none.
 
     Raises:
-        UserError: A network cannot be read, or a service that others can reach lacks networks or a token.
+        UserError: A network or the token cannot be used, or a service that others can reach lacks one.
     """
     networks = tuple(_network(text) for text in allow)
+    if token and not _TOKEN.fullmatch(token):
+        raise UserError("LIQUID_DRIVE_TOKEN must be of visible ASCII characters: a header holds no others.")
     if _is_loopback(host):
-        return Access(networks, token, _LOOPBACK_NAMES | {host.lower()})
+        return Access(networks, token or None, _LOOPBACK_NAMES | {host.lower()})
     if not networks:
         raise UserError(
             f"With --host {host}, say which simulators may connect: --allow 192.168.1.0/24, for example."

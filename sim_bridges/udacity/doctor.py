@@ -1,6 +1,7 @@
 """What `liquid-drive doctor` looks at when the car does not move."""
 
 import base64
+import errno
 import json
 import platform
 import socket
@@ -50,10 +51,7 @@ def examine(
 ) -> Iterator[Finding]:
     """Yields what there is to say about versions, port, connected vehicles, weights and a self-test."""
     yield _versions()
-    if _is_free(host, port):
-        yield Finding(True, f"port {port} on {host} is free, so no service runs there yet")
-    else:
-        yield from _whoever_listens(host, port, token)
+    yield from _port(host, port, token)
     try:
         weights = weights_or_shipped(weights)
     except UserError:
@@ -85,30 +83,38 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _is_free(host: str, port: int) -> bool:
+def _port(host: str, port: int, token: str | None) -> Iterator[Finding]:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
             probe.listen(1)
-        except OSError:
-            return False
-    return True
+    except (OSError, UnicodeError) as error:
+        if getattr(error, "errno", None) == errno.EADDRINUSE:
+            yield from _whoever_listens(host, port, token)
+        else:
+            why = getattr(error, "strerror", error)
+            yield Finding(False, f"nothing can listen on {host} port {port}: {why}; check --host and --port")
+    else:
+        yield Finding(True, f"port {port} on {host} is free, so no service runs there yet")
 
 
 def _whoever_listens(host: str, port: int, token: str | None) -> Iterator[Finding]:
     """Yields what a service on the port says about its vehicles, or that something else has the port."""
     name = "127.0.0.1" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host  # noqa: S104
     request = urllib.request.Request(f"http://{name}:{port}/status")
-    if token is not None:
+    if token:
         request.add_header("Authorization", f"Bearer {token}")
+    directly = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with urllib.request.urlopen(request, timeout=5) as response:  # noqa: S310
+        with directly.open(request, timeout=5) as response:
             status = json.load(response)
         vehicles = status["vehicles"] if status["service"] == "liquid-drive" else None
     except urllib.error.HTTPError as error:
-        yield Finding(False, f"port {port} on {host} is taken, and whoever has it answers {error.code}")
+        remedy = "; set LIQUID_DRIVE_TOKEN to the token of the service" if error.code == 401 else ""
+        answer = f"is taken, and whoever has it answers {error.code} {error.reason}"
+        yield Finding(False, f"port {port} on {host} {answer}{remedy}")
         return
     except (OSError, ValueError, KeyError, TypeError):
         vehicles = None

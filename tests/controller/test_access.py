@@ -53,8 +53,14 @@ def test_a_loopback_address_needs_no_networks(host):
         ("0.0.0.0", ["10.0.0.0/8"], "", "LIQUID_DRIVE_TOKEN"),  # noqa: S104
         ("127.0.0.1", ["10.0.0.0/99"], None, "is no network"),
         ("driver.example", [], None, "--allow"),
+        ("127.0.0.1", [], "geh\u00e4im", "visible ASCII"),
+        ("127.0.0.1", [], "two words", "visible ASCII"),
     ],
 )
 def test_what_is_missing_is_said_in_a_sentence(host, allow, token, sentence):
     with pytest.raises(UserError, match=sentence):
         access_rules(host, allow, token)
+
+
+def test_an_empty_token_is_none():
+    assert access_rules("127.0.0.1", [], "").admits_operator("")

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import itertools
 import json
 import os
 import re
@@ -14,8 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from controller.runtime import RuntimeChoice
 from models.errors import UserError
 from models.export import export
+from sim_bridges.udacity.doctor import Finding, examine
 from sim_bridges.udacity.policies import weights_or_shipped
 from tests.sim_bridges.udacity.running_server import ROOT, eventually, serving
 from tests.sim_bridges.udacity.simulator_client import SimulatorClient
@@ -220,6 +223,27 @@ def test_the_doctor_tells_what_is_connected():
             in run("doctor", "--port", str(running.port)).stdout
         )
         silent.stop()
+
+
+def said_of_the_port(host: str, port: int, token: str | None) -> Finding:
+    _versions, of_port = itertools.islice(examine(None, RuntimeChoice.AUTO, host, port, token), 2)
+    return of_port
+
+
+def test_the_doctor_asks_the_service_itself_and_names_the_token(monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    with serving(token="secret") as running:  # noqa: S106
+        known = said_of_the_port("127.0.0.1", running.port, "secret")
+        unknown = said_of_the_port("127.0.0.1", running.port, None)
+    assert "liquid-drive serves on port" in known.text
+    assert not unknown.ok
+    assert "answers 401 UNAUTHORIZED; set LIQUID_DRIVE_TOKEN" in unknown.text
+
+
+def test_the_doctor_tells_a_wrong_host_from_a_taken_port():
+    finding = said_of_the_port("nosuch.invalid", 4567, None)
+    assert not finding.ok
+    assert "nothing can listen on nosuch.invalid port 4567" in finding.text
 
 
 @pytest.mark.slow
