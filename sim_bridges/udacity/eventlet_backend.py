@@ -9,7 +9,7 @@ import logging
 import socket
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import eventlet
@@ -84,6 +84,8 @@ class LowLatencySocket(GreenSocket):
         with contextlib.suppress(OSError):
             self.fd.shutdown(socket.SHUT_RDWR)
         self.fd.close()
+        # A websocket of eventlet's shuts it down once more, and would write that this failed.
+        self.shutdown = lambda _how: None
 
     def _acknowledge(self) -> None:
         """Arms TCP_QUICKACK again: the kernel disarms it by itself."""
@@ -139,7 +141,9 @@ class EventletBackend:
     def __init__(self, host: str, port: int) -> None:
         RFC6455WebSocket._apply_mask = staticmethod(unmask)
         RFC6455WebSocket.Message = BoundedMessage
-        self._listener = _bound_socket(host, port)
+        with _port_errors(host, port):
+            self._listener = _bound_socket(host, port)
+        self._host = host
         self._calls: deque[Callable[[], None]] = deque()
         self._wake_receiver, self._wake_sender = socket.socketpair()
         self._wake_sender.setblocking(False)
@@ -180,8 +184,13 @@ class EventletBackend:
         self.spawn(repeat)
 
     def start(self, app: WsgiApp) -> None:
-        """Begins to listen and to serve an application."""
-        self._listener.listen(CONNECTIONS_MAX)
+        """Begins to listen and to serve an application.
+
+        Raises:
+            UserError: Another program, which bound the port at the same time, listens there already.
+        """
+        with _port_errors(self._host, self.port):
+            self._listener.listen(CONNECTIONS_MAX)
         silent = logging.getLogger("liquid_drive.wsgi")
         silent.addHandler(logging.NullHandler())
         silent.propagate = False
@@ -226,15 +235,24 @@ class EventletBackend:
                 self._calls.popleft()()
 
 
+@contextlib.contextmanager
+def _port_errors(host: str, port: int) -> Iterator[None]:
+    """Makes a sentence for the user of what goes wrong with a port."""
+    try:
+        yield
+    except (OSError, UnicodeError) as error:
+        raise UserError(
+            f"Cannot listen on {host} port {port}: {getattr(error, 'strerror', error)}. "
+            "`liquid-drive doctor` says what is there; --host and --port choose another place."
+        ) from None
+
+
 def _bound_socket(host: str, port: int) -> LowLatencySocket:
     """Returns a socket that has the port but does not listen yet."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = LowLatencySocket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-    except OSError as error:
-        raise UserError(f"Cannot listen on {host} port {port}: {error.strerror}.") from None
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    listener = LowLatencySocket(family, kind, protocol)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(address)
     return listener

@@ -10,6 +10,7 @@ from eventlet.websocket import FailedConnectionError, RFC6455WebSocket
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.errors import UserError
 from sim_bridges.udacity.eventlet_backend import BoundedMessage, EventletBackend, LowLatencySocket, unmask
 
 bytes_of_a_mask = st.tuples(*[st.integers(0, 255)] * 4)
@@ -27,6 +28,28 @@ def test_eventlet_still_calls_what_is_replaced():
     with contextlib.closing(EventletBackend("127.0.0.1", 0)):
         assert RFC6455WebSocket._apply_mask is unmask
         assert RFC6455WebSocket.Message is BoundedMessage
+
+
+def test_of_two_that_bind_a_port_at_once_the_later_to_listen_says_why_it_cannot():
+    with (
+        contextlib.closing(EventletBackend("127.0.0.1", 0)) as first,
+        contextlib.closing(EventletBackend("127.0.0.1", first.port)) as second,
+    ):
+        first.start(lambda _environ, _start_response: [])
+        with pytest.raises(UserError, match=r"Cannot listen on .*in use\. `liquid-drive doctor`"):
+            second.start(lambda _environ, _start_response: [])
+
+
+def test_a_name_that_is_none_is_the_users_to_mend():
+    with pytest.raises(UserError, match="Cannot listen on"):
+        EventletBackend("x" * 70, 0)
+
+
+def test_a_closed_connection_may_be_shut_down_once_more():
+    accepted, client = connected()
+    accepted.close()
+    accepted.shutdown(socket.SHUT_WR)
+    client.close()
 
 
 def test_the_fragments_of_a_message_are_bounded_together():
