@@ -2,8 +2,7 @@
 
 The target follows the curvature of the steered path, so that the vehicle slows down before it turns hard. A
 feed-forward term holds the speed on the flat, a proportional and an integral term do the rest. Pure, like
-the safety
-envelope: time is an argument.
+the safety envelope: time is an argument.
 """
 
 import math

@@ -214,7 +214,7 @@ def _csv_line(image: Path, frame: RecordedFrame) -> bytes:
     path = str(image)
     if set(path) & set(',"\n'):
         path = '"' + path.replace('"', '""') + '"'
-    return ",".join([path, "", "", *(f"{value:.6f}" for value in values)]).encode() + b"\n"
+    return os.fsencode(",".join([path, "", "", *(f"{value:.6f}" for value in values)])) + b"\n"
 
 
 def _json_line(image: Path | None, frame: RecordedFrame) -> bytes:

@@ -77,7 +77,7 @@ def load_network(
     Raises:
         UserError: The file cannot be used, or nothing can run it here, and why.
     """
-    manifest = _manifest(weights)
+    manifest = manifest_of(weights)
     if choice is not RuntimeChoice.TENSORFLOW:
         try:
             runtime = _litert(weights, manifest, threads)
@@ -105,13 +105,18 @@ def limit_threads(count: int) -> None:
     os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = str(count)
 
 
-def _manifest(weights: Path) -> Manifest:
+def manifest_of(weights: Path) -> Manifest:
+    """Returns what a weights file is, of any kind that `load_network` takes.
+
+    Raises:
+        UserError: The file or its manifest is missing or broken.
+    """
     if weights.suffix not in (PUBLISHED_SUFFIX, SUFFIX):
         return checkpoint.read_manifest(weights)
     if not weights.is_file():
         raise UserError(f"There is no weights file {weights}.")
     if weights.suffix == SUFFIX:
-        return Manifest.read(weights.with_suffix(".json"))
+        return Manifest.read(checkpoint.beside(weights, ".json"))
 
     from models.published import manifest_of_published
 
@@ -121,20 +126,22 @@ def _manifest(weights: Path) -> Manifest:
 def _litert(weights: Path, manifest: Manifest, threads: int) -> Runtime:
     if find_spec("ai_edge_litert") is None:
         raise _ObstacleError("ai-edge-litert is not installed (pip install ai-edge-litert)")
+    remedy = "copy both files again" if weights.suffix == SUFFIX else f"liquid-drive export {weights}"
     if manifest.exported is None:
-        raise _ObstacleError(f"the weights are not exported (liquid-drive export {weights})")
+        raise _ObstacleError(f"the weights are not exported ({remedy})")
     file = weights.with_name(manifest.exported.file)
     try:
         content = file.read_bytes()
     except OSError as error:
         raise _ObstacleError(
-            f"the exported file {file} cannot be read: {error.strerror} (liquid-drive export {weights})"
+            f"the exported file {file} cannot be read: {error.strerror} ({remedy})"
         ) from None
     if hashlib.sha256(content).hexdigest() != manifest.exported.sha256:
-        raise _ObstacleError(
-            f"the exported file {file} is not the one that its manifest names (liquid-drive export {weights})"
-        )
-    return LiteRtNetwork(content, threads)
+        raise _ObstacleError(f"the exported file {file} is not the one that its manifest names ({remedy})")
+    try:
+        return LiteRtNetwork(content, threads)
+    except (RuntimeError, ValueError) as error:
+        raise _ObstacleError(f"it does not take the exported file {file}: {error} ({remedy})") from None
 
 
 def _tensorflow(weights: Path) -> Runtime:

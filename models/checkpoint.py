@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.errors import UserError
-from models.exported import Exported
+from models.exported import SUFFIX, Exported
 from models.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
@@ -107,8 +107,10 @@ def manifest_path(weights: Path) -> Path:
 
 
 def beside(weights: Path, suffix: str) -> Path:
-    """Returns the path of the same name with another suffix than a weights file's."""
-    name = weights.name.removesuffix(WEIGHTS_SUFFIX).removesuffix(PUBLISHED_SUFFIX)
+    """Returns the path of the same name with another suffix than that of a weights or exported file."""
+    name = weights.name
+    for own in (WEIGHTS_SUFFIX, PUBLISHED_SUFFIX, SUFFIX):
+        name = name.removesuffix(own)
     return weights.with_name(name + suffix)
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from controller.pixel_policy import load_policy_factory
 from controller.processes import map_in_processes
-from controller.runtime import RuntimeChoice, limit_threads
-from models.checkpoint import Manifest, manifest_path
+from controller.runtime import RuntimeChoice, limit_threads, manifest_of
+from models.checkpoint import Manifest, beside
 from models.versions import versions
 from sim_bridges.carracing.environment import CarRacing, make_environment
 from sim_bridges.carracing.episode import Episode, drive
@@ -65,7 +65,7 @@ def summary(episodes: list[Episode]) -> dict[str, float]:
 
 def report(evaluation: Evaluation, episodes: list[Episode]) -> dict[str, Any]:
     """Returns all results in a form that JSON can hold."""
-    manifest = Manifest.read(manifest_path(evaluation.weights))
+    manifest = manifest_of(evaluation.weights)
     rows = [asdict(episode) for episode in episodes]
     for row in rows:
         del row["latencies_s"]
@@ -82,7 +82,7 @@ def report(evaluation: Evaluation, episodes: list[Episode]) -> dict[str, Any]:
 
 def note_scores(evaluation: Evaluation, episodes: list[Episode]) -> None:
     """Writes the scores into the manifest of the weights."""
-    path = manifest_path(evaluation.weights)
+    path = beside(evaluation.weights, ".json")
     manifest = Manifest.read(path)
     protocol = f"CarRacing-v3, {evaluation.drop_frames:.0%} of the frames dropped"
     result = {"episodes": evaluation.episodes, "first_seed": evaluation.seed, **summary(episodes)}

@@ -59,11 +59,6 @@ class Chain:
         self._replied_s: float | None = None
         self._round_trip_s = 0.0
 
-    @property
-    def started(self) -> bool:
-        """Whether any telemetry has arrived yet."""
-        return self._started
-
     def telemetry(self, now_s: float) -> Verdict:
         """Takes note of a telemetry and says what to do with it."""
         surplus_start = self._started and self._starts_left > 0

@@ -109,6 +109,12 @@ def test_a_path_with_a_comma_stays_one_column(tmp_path):
     assert Path(rows(drive)[0][0]).is_file()
 
 
+def test_a_path_that_is_no_text_is_written_as_it_is(tmp_path):
+    drive = recorded(tmp_path / os.fsdecode(b"rec\xff"), frame())
+    path = (drive / "driving_log.csv").read_bytes().split(b",")[0]
+    assert Path(os.fsdecode(path)).is_file()
+
+
 def test_nothing_is_created_before_the_first_frame(tmp_path):
     recorder = Recorder(tmp_path / "drives", "1")
     recorder.close()

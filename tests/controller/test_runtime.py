@@ -87,6 +87,24 @@ def test_where_neither_can_one_sentence_says_how_to_get_either(weights, without,
         load_network(weights)
 
 
+@pytest.mark.parametrize(("obstruct", "why"), OBSTACLES[1:])
+def test_a_lone_exported_file_is_to_be_copied_again(weights, obstruct, why):
+    obstruct(weights)
+    with pytest.raises(UserError, match=rf"LiteRT cannot run .*{why}.*copy both files again"):
+        load_network(checkpoint.beside(weights, ".tflite"))
+
+
+def test_an_exported_file_that_litert_does_not_take(weights):
+    file, manifest = (checkpoint.beside(weights, suffix) for suffix in (".tflite", ".json"))
+    file.write_bytes(b"no network")
+    content = json.loads(manifest.read_text())
+    content["exported"]["sha256"] = checkpoint.sha256_of(file)
+    manifest.write_text(json.dumps(content))
+    with pytest.raises(UserError, match=r"does not take the exported file .*liquid-drive export"):
+        load_network(weights, RuntimeChoice.LITERT)
+    assert not runs_by_litert(weights)
+
+
 def test_missing_packages_are_named(weights, without):
     without("ai_edge_litert")
     assert not runs_by_litert(weights)

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from controller.interface import Command, Observation
+from models.export import export
 from sim_bridges.carracing.environment import CarRacing, make_environment
 from sim_bridges.carracing.episode import Episode, drive
-from sim_bridges.carracing.evaluation import Evaluation, evaluate, report, summary
+from sim_bridges.carracing.evaluation import Evaluation, evaluate, note_scores, report, summary
 from tests.small_checkpoint import save_small_checkpoint
 
 
@@ -50,6 +51,19 @@ def test_dropped_frames_never_reach_the_policy():
 def test_summary():
     episodes = [Episode(1, 900.0, 1000, 1.0, 20.0, []), Episode(2, 800.0, 1000, 0.9, None, [])]
     assert summary(episodes) == {"mean": 850.0, "std": 50.0, "min": 800.0, "laps_share": 0.5}
+
+
+@pytest.mark.slow
+def test_reports_on_an_exported_file_that_came_alone(tmp_path):
+    weights = save_small_checkpoint(tmp_path / "small.weights.h5")
+    export(weights)
+    weights.unlink()
+    evaluation = Evaluation(tmp_path / "small.tflite", episodes=1, seed=20)
+    episodes = [Episode(20, 900.0, 1000, 1.0, 20.0, [])]
+    assert report(evaluation, episodes)["policy"] == "small"
+    note_scores(evaluation, episodes)
+    scores = json.loads((tmp_path / "small.json").read_text())["scores"]
+    assert [row["mean"] for row in scores.values()] == [900.0]
 
 
 @pytest.mark.slow
