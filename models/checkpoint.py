@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from models.errors import UserError
 from models.exported import SUFFIX, Exported
+from models.files import write_json
 from models.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
@@ -81,10 +82,7 @@ class Manifest:
 
     def write(self, path: Path) -> None:
         """Writes the manifest; a reader sees the old or the new one, never a part."""
-        text = json.dumps(asdict(self), indent=2) + "\n"
-        partial = path.with_name(path.name + ".partial")
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
+        write_json(path, asdict(self))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from models import checkpoint
 from models.checkpoint import PUBLISHED_SUFFIX, Manifest
 from models.errors import UserError
 from models.exported import SUFFIX, Exported, LiteRtNetwork
+from models.files import check_writable
 
 if TYPE_CHECKING:
     from models.driver import LanDriver
@@ -67,6 +68,9 @@ def export(weights: Path, out: Path | None = None) -> Exported:
         raise UserError(f"An exported file's name ends in {SUFFIX}, which {out} does not.")
     if find_spec("tensorflow") is None:
         raise UserError("Only TensorFlow can export weights: pip install 'liquid-drive[tensorflow]'.")
+    if out is None:
+        out = checkpoint.beside(weights, SUFFIX)
+    check_writable(out)
     source = _published(weights) if weights.suffix == PUBLISHED_SUFFIX else _ours(weights)
     content = converted(source.step, source.signature)
     difference = _max_difference(source, LiteRtNetwork(content))
@@ -75,8 +79,6 @@ def export(weights: Path, out: Path | None = None) -> Exported:
             f"The exported network of {weights} differs from Keras' by {difference:.1e}, more than "
             f"{TOLERANCE:.0e}: drive it with --runtime tensorflow."
         )
-    out = checkpoint.beside(weights, SUFFIX) if out is None else out
-    out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name("partial-" + out.name)
     partial.write_bytes(content)
     partial.replace(out)

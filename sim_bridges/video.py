@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import UserError
+from models.files import check_writable
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -120,11 +121,5 @@ def open_video(path: Path, steps_per_second: float) -> Video:
         raise UserError(f"The video {path} must end in {' or '.join(_KINDS)}.")
     if kind is Gif and find_spec("PIL") is None:
         raise UserError("GIFs need Pillow: run `pip install pillow`, or choose a file that ends in .mp4.")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.open("ab").close()
-    except OSError as error:
-        raise UserError(
-            f"The video {path} cannot be written ({error.strerror}): choose another place."
-        ) from None
+    check_writable(path)
     return kind(path, steps_per_second)

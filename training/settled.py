@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import UserError
+from models.files import read_json, write_json
 
 
 def settle(file: Path, settings: dict[str, Any]) -> None:
@@ -15,13 +16,17 @@ def settle(file: Path, settings: dict[str, Any]) -> None:
         settings: The settings, in a form that JSON can hold.
 
     Raises:
-        UserError: The folder was begun with others.
+        UserError: The folder was begun with others, or cannot be written.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(settings, indent=2) + "\n"
-    if file.exists() and file.read_text(encoding="utf-8") != text:
+    if not file.exists():
+        try:
+            write_json(file, settings)
+        except OSError as error:
+            raise UserError(
+                f"The folder {file.parent} cannot be written ({error.strerror}): choose another."
+            ) from None
+    elif read_json(file) != json.loads(json.dumps(settings)):
         raise UserError(
             f"The folder {file.parent} was begun with other settings, which its {file.name} holds: "
             "use the same settings, or another folder."
         )
-    file.write_text(text, encoding="utf-8")

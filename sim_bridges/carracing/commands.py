@@ -13,8 +13,8 @@ from controller.commands import RuntimeOption
 from controller.runtime import RuntimeChoice
 from models.checkpoint import SHIPPED
 from models.errors import UserError
+from models.files import check_writable, write_json
 from sim_bridges.carracing.episode import Episode
-from sim_bridges.results import check_writable, write_json
 
 DEFAULT_WEIGHTS = SHIPPED / "carracing-lan.weights.h5"
 

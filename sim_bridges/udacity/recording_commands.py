@@ -8,7 +8,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from sim_bridges.results import check_picture, check_writable, write_json
+from models.files import check_writable, write_json
+from sim_bridges.plots import check_picture
 
 if TYPE_CHECKING:
     from sim_bridges.udacity.recording.inspection import Inspection

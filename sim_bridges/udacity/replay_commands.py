@@ -13,7 +13,8 @@ from rich.table import Table
 
 from controller.commands import RuntimeOption
 from controller.runtime import RuntimeChoice
-from sim_bridges.results import check_picture, check_writable, write_json
+from models.files import check_writable, write_json
+from sim_bridges.plots import check_picture
 from sim_bridges.udacity.commands import SIMULATOR_PORT, WeightsOption
 
 if TYPE_CHECKING:
@@ -29,8 +30,13 @@ RecordingOption = Annotated[
     Path, typer.Option("--recording", metavar="DIR", help="Folder with driving_log.csv and IMG.")
 ]
 Rows = Annotated[str, typer.Option(help="Rows A:B of the recording to drive along, like a slice.")]
-StartOffset = Annotated[float, typer.Option(help="Start so many metres to the right of the recorded line.")]
-StartHeading = Annotated[float, typer.Option(help="Start turned to the right by so many degrees.")]
+StartOffset = Annotated[
+    float,
+    typer.Option(min=-3.0, max=3.0, help="Start so many metres to the right of the recorded line."),
+]
+StartHeading = Annotated[
+    float, typer.Option(min=-45.0, max=45.0, help="Start turned to the right by so many degrees.")
+]
 DropFrames = Annotated[float, typer.Option(min=0.0, max=0.99, help="Share of the frames that are left out.")]
 Noise = Annotated[float, typer.Option(min=0.0, max=255.0, help="Camera noise, standard deviation of 255.")]
 Brightness = Annotated[float, typer.Option(min=0.0, max=4.0, help="Factor on the camera's values.")]

@@ -52,10 +52,12 @@ def train(
     """
     use_onednn()
     from models.checkpoint import manifest_path
+    from models.files import check_writable
     from training.carracing.report import write_report
     from training.carracing.trainer import Trainer
 
     manifest_path(out)
+    check_writable(out)
     console = Console()
     trainer = Trainer(work, Recipe(seed=seed).scaled(scale), Progress(console))
     trainer.run()

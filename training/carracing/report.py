@@ -1,12 +1,12 @@
 """What a training reached: loss curves and the scores of each round's drives, as picture and as JSON."""
 
 import csv
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from models.files import write_json
 from training.carracing.collect import Round, load_round
 from training.carracing.recipe import Recipe
 
@@ -22,7 +22,7 @@ def write_report(work: Path, recipe: Recipe) -> None:
         }
         for number in range(recipe.rounds)
     ]
-    (work / "report.json").write_text(json.dumps(rounds, indent=2) + "\n", encoding="utf-8")
+    write_json(work / "report.json", rounds)
     _plot(rounds, work / "report.png")
 
 

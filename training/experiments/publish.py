@@ -1,13 +1,13 @@
 """Takes finished results into the documentation."""
 
-import json
 import shutil
 from pathlib import Path
 
 from models.errors import UserError
+from models.files import check_writable, read_json, write_json
 from training.experiments.registry import NAMES, load
 from training.experiments.report import Row, budget_text, markdown, plot_all, rows
-from training.experiments.runner import Runner, write_json
+from training.experiments.runner import Runner
 from training.experiments.study import Experiment
 
 FEWEST_SEEDS = 3
@@ -38,7 +38,7 @@ def publish(runner: Runner, docs: Path) -> None:
     long experiment can be published model by model.
 
     Raises:
-        UserError: No model has enough seeds.
+        UserError: No model has enough seeds, or the folder cannot be written.
     """
     name = runner.experiment.name
     found = rows(runner, FEWEST_SEEDS)
@@ -46,9 +46,9 @@ def publish(runner: Runner, docs: Path) -> None:
         raise UserError(
             f"No model of {name} in {runner.out} has {FEWEST_SEEDS} seeds: run it without --docs first."
         )
-    docs.mkdir(parents=True, exist_ok=True)
     machine = docs / "experiments.json"
-    earlier: list[Row] = json.loads(machine.read_text(encoding="utf-8")) if machine.exists() else []
+    check_writable(machine)
+    earlier: list[Row] = read_json(machine) if machine.exists() else []
     of_all = _joined([row for row in earlier if row["experiment"] == name], found, runner.experiment)
     total = [row for row in earlier if row["experiment"] != name] + of_all
     write_json(machine, total)

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from models.errors import UserError
+from models.files import write_json
 from models.versions import versions
-from training.experiments.runner import Runner, write_json
+from training.experiments.runner import Runner
 from training.experiments.study import Budget, Contender, Experiment, Table
 
 Row = dict[str, Any]

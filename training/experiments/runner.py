@@ -1,6 +1,5 @@
 """Runs an experiment cell by cell; killed anywhere, it goes on where it was."""
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
@@ -8,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from models.files import read_json, write_json
 from training.experiments.inspection import SEQUENCES, inspect
 from training.experiments.sequences import Fold
 from training.experiments.study import Budget, Contender, Experiment, Study, Table
@@ -135,21 +135,13 @@ def choose_rate(budget: Budget, folder: Path, trial: Callable[[float], float]) -
         path = folder / f"rate-{rate:g}.json"
         if not path.exists():
             write_json(path, {"validation_loss": trial(rate)})
-        losses[rate] = json.loads(path.read_text(encoding="utf-8"))["validation_loss"]
+        losses[rate] = read_json(path)["validation_loss"]
     return min(losses, key=lambda rate: losses[rate])
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Writes a file that is either complete or not there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".draft")
-    draft.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    draft.replace(path)
 
 
 def _read(path: Path) -> dict[str, Any]:
     written = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
-    return {**json.loads(path.read_text(encoding="utf-8")), "date": written.date().isoformat()}
+    return {**read_json(path), "date": written.date().isoformat()}
 
 
 def _contenders(experiment: Experiment) -> list[Contender]:

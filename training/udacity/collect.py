@@ -58,7 +58,6 @@ def collect(collection: Collection, on_block: Callable[[], None] = lambda: None)
     Raises:
         UserError: No stretch of the recordings is long enough.
     """
-    # Cutting the recordings here first gives a clear error before any process starts.
     places = scenes(collection.recordings)
     missing = [path for path in collection.blocks if not path.exists()]
     for _ in range(len(collection.blocks) - len(missing)):

@@ -1,5 +1,6 @@
 """The command that makes the Udacity policy."""
 
+from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,6 +9,7 @@ import typer
 from rich.console import Console
 
 from models.errors import UserError
+from models.files import check_writable
 from training.onednn import use_onednn
 
 if TYPE_CHECKING:
@@ -57,17 +59,17 @@ def train(
     folder gets a report.png with the loss and the score in closed loop after each round.
     """
     use_onednn()
-    from sim_bridges.udacity.recording import read_recording
-    from sim_bridges.udacity.recording.rows import parse_rows
+    from sim_bridges.udacity.replay.stretches import read_part
 
-    chosen = parse_rows(rows)
-    recordings = tuple(read_recording(folder).select(chosen.start, chosen.stop) for folder in data)
+    recordings = tuple(read_part(folder, rows) for folder in data)
+    described = [_description(recording, rows) for recording in recordings]
     folder = work or Path("build/udacity")
     if architecture is Architecture.PILOTNET_LAN:
-        _train_pilotnet(recordings, out or Path("build/udacity-pilotnet-lan.keras"), folder, seed, scale)
+        out = out or Path("build/udacity-pilotnet-lan.keras")
+        _train_pilotnet(recordings, described, out, folder, seed, scale)
     else:
-        described = [_description(recording, rows) for recording in recordings]
-        _train_lan(recordings, described, out or Path("build/udacity-lan.weights.h5"), folder, seed, scale)
+        out = out or Path("build/udacity-lan.weights.h5")
+        _train_lan(recordings, described, out, folder, seed, scale)
 
 
 def _train_lan(
@@ -88,6 +90,7 @@ def _train_lan(
     from training.udacity.trainer import Trainer
 
     manifest_path(out)
+    check_writable(out)
     console = Console()
     collection = Collection(work / "drives", recordings, Recipe(seed=seed).scaled(scale))
     trainer = Trainer(work, collection, lambda weights: judge(weights, recordings), data, Progress(console))
@@ -101,20 +104,27 @@ def _train_lan(
 
 
 def _train_pilotnet(
-    recordings: "tuple[Recording, ...]", out: Path, work: Path, seed: int, scale: float
+    recordings: "tuple[Recording, ...]",
+    data: list[dict[str, Any]],
+    out: Path,
+    work: Path,
+    seed: int,
+    scale: float,
 ) -> None:
     import keras
 
     from training.progress import Progress
+    from training.settled import settle
     from training.udacity.pilotnet import PilotnetRecipe, train
 
     if len(recordings) != 1:
         raise UserError("The published architecture is trained on one recording: give one --data.")
     if out.suffix != ".keras":
         raise UserError(f"The published architecture is written as a .keras file, which {out} is not.")
+    check_writable(out)
     recipe = PilotnetRecipe(seed=seed).scaled(scale)
+    settle(work / "pilotnet-lan.json", {"recipe": asdict(recipe), "data": data})
     console = Console()
-    out.parent.mkdir(parents=True, exist_ok=True)
     with Progress(console).task("Training", recipe.epochs) as advance:
         shown = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: advance())
         train(recordings[0], recipe, out, work / "pilotnet-lan.backup", [shown])

@@ -3,10 +3,12 @@
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.errors import UserError
 from models.preprocessing import Preprocessing
 from sim_bridges.udacity.replay.scene import Scene
 from sim_bridges.udacity.vehicle import Pose
@@ -38,9 +40,16 @@ class Drives:
 
     @classmethod
     def load(cls, path: Path) -> "Drives":
-        """Reads drives."""
-        with np.load(path, allow_pickle=False) as arrays:
-            return cls(*(arrays[f.name] for f in fields(cls)))
+        """Reads drives.
+
+        Raises:
+            UserError: The file holds none.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                return cls(*(arrays[f.name] for f in fields(cls)))
+        except (EOFError, OSError, KeyError, ValueError, BadZipFile) as error:
+            raise UserError(f"{path} holds no drives ({error}): delete it to have it made again.") from None
 
     def save(self, path: Path) -> None:
         """Writes the drives; a reader sees all of them or none."""

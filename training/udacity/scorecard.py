@@ -6,7 +6,6 @@ session on simulated time; beside it stand the errors of its steering on the rec
 """
 
 import argparse
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,7 +17,8 @@ from controller.runtime import limit_threads, load_network
 from controller.safety import SafetyLimits
 from controller.session import SessionSettings
 from models.checkpoint import WEIGHTS_SUFFIX, Manifest, manifest_path, sha256_of
-from sim_bridges.results import write_json
+from models.errors import UserError
+from models.files import read_json, write_json
 from sim_bridges.udacity.dialect import MPS_PER_MPH
 from sim_bridges.udacity.replay.drives import by_policy, drive_all
 from sim_bridges.udacity.replay.open_loop import open_loop
@@ -129,27 +129,33 @@ def main() -> None:
     parser.add_argument("subjects", nargs="+", type=Subject.parse, metavar="TITLE=ROWS=WEIGHTS")
     parser.add_argument("--out", type=Path, default=Path("build"), help="folder for the results")
     asked = parser.parse_args()
+    try:
+        _score(asked.recording, asked.subjects, asked.out)
+    except UserError as error:
+        parser.error(str(error))
+
+
+def _score(recording: Path, subjects: list[Subject], out: Path) -> None:
+    """Runs the drives of all subjects and writes their results."""
     limit_threads(1)
-    asked.out.mkdir(parents=True, exist_ok=True)
-    results = _others(asked.out / RESULTS, {subject.title for subject in asked.subjects})
-    for subject in asked.subjects:
-        for row in scores(asked.recording, subject):
+    out.mkdir(parents=True, exist_ok=True)
+    results = _others(out / RESULTS, {subject.title for subject in subjects})
+    for subject in subjects:
+        for row in scores(recording, subject):
             print(f"{subject.title}, {row['condition']}: {row['autonomy']:.1%}", flush=True)  # noqa: T201
             results.append(row)
-    for subject in asked.subjects:
+    for subject in subjects:
         if subject.weights.name.endswith(WEIGHTS_SUFFIX):
             note_scores(results, subject.weights)
-    write_json(asked.out / RESULTS, {"results": results})
-    write_table(results, (asked.out / RESULTS).with_suffix(".md"))
+    write_json(out / RESULTS, {"results": results})
+    write_table(results, (out / RESULTS).with_suffix(".md"))
 
 
 def _others(path: Path, titles: set[str]) -> list[dict[str, Any]]:
     """Returns the results of an earlier run, without those of these titles."""
     if not path.exists():
         return []
-    return [
-        row for row in json.loads(path.read_text(encoding="utf-8"))["results"] if row["title"] not in titles
-    ]
+    return [row for row in read_json(path)["results"] if row["title"] not in titles]
 
 
 if __name__ == "__main__":

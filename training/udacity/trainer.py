@@ -1,6 +1,5 @@
 """Makes the Udacity policy: drives beside the recorded lines, then trains; killed anywhere, it goes on."""
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -11,12 +10,13 @@ import keras
 from models import checkpoint
 from models.checkpoint import Manifest
 from models.driver import LanDriver
+from models.files import read_json, write_json
 from models.versions import versions
 from training.optimizer import averaged_adamw, without_optimizer
 from training.progress import Progress
 from training.settled import settle
 from training.udacity.augment import Augmentation
-from training.udacity.collect import Collection, collect
+from training.udacity.collect import Collection, collect, scenes
 from training.udacity.drive import Drives
 from training.udacity.pipeline import ChunkSource, batches
 from training.udacity.recipe import FILTERS, PREPROCESSING
@@ -38,7 +38,7 @@ class Trainer:
         progress: Where to show how far the work is.
 
     Raises:
-        UserError: The folder belongs to another recipe or other recordings.
+        UserError: The recordings are too short, or the folder belongs to another recipe or others.
     """
 
     def __init__(
@@ -46,6 +46,7 @@ class Trainer:
     ) -> None:
         self.work, self.recipe, self.data = work, collection.recipe, data
         self._collection, self._judge, self._progress = collection, judge, progress
+        scenes(collection.recordings)
         settle(work / "recipe.json", {"recipe": asdict(self.recipe), "data": data})
 
     def run(self) -> Path:
@@ -78,7 +79,7 @@ class Trainer:
                     checkpoint.save(self._weights(number), without_optimizer(network), self._manifest(number))
                     history[number] = {"loss": loss, "score": self._judge(self._weights(number))}
                     network.save(self._state(number))
-                    self._history_path.write_text(json.dumps(history, indent=2) + "\n", encoding="utf-8")
+                    write_json(self._history_path, history)
                     self._state(number - 1).unlink(missing_ok=True)
                 advance()
 
@@ -86,7 +87,7 @@ class Trainer:
         """Returns the loss of each round, and the score in closed loop after it."""
         if not self._history_path.exists():
             return {}
-        return {int(number): entry for number, entry in json.loads(self._history_path.read_text()).items()}
+        return {int(number): entry for number, entry in read_json(self._history_path).items()}
 
     def _network(self, number: int) -> LanDriver:
         """Returns the network after a round, with its optimizer's state; before the first, a new one."""

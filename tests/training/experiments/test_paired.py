@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from models.files import write_json
 from training.experiments.driving.contenders import LAN_ELAPSED, MEAN
 from training.experiments.driving.paired import draw
 from training.experiments.lane_keeping import DROP_SHARES
 from training.experiments.registry import load
 from training.experiments.report import markdown, rows
-from training.experiments.runner import Cell, Runner, write_json
+from training.experiments.runner import Cell, Runner
 from training.progress import Progress
 
 

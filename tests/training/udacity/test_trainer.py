@@ -12,6 +12,7 @@ from models import checkpoint
 from models.errors import UserError
 from training.progress import Progress
 from training.udacity.collect import Collection, collect
+from training.udacity.drive import Drives
 from training.udacity.judge import judge
 from training.udacity.recipe import Recipe
 from training.udacity.report import write_report
@@ -101,9 +102,17 @@ def test_a_folder_that_another_recipe_began_is_refused(recording, drives, tmp_pa
     assert json.loads((tmp_path / "recipe.json").read_text())["recipe"]["seed"] == 0
 
 
-def test_a_recording_too_short_to_drive_along_is_told(recording, tmp_path):
+def test_a_recording_too_short_to_drive_along_is_told_and_begins_no_folder(recording, tmp_path):
+    short = Collection(tmp_path / "drives", (recording.select(0, 20),), RECIPE)
     with pytest.raises(UserError, match="record some minutes"):
-        collect(Collection(tmp_path, (recording.select(0, 20),), RECIPE))
+        Trainer(tmp_path, short, lambda _: 0.0, [], QUIET)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_broken_drives_are_named(tmp_path):
+    (tmp_path / "0000.npz").write_bytes(b"PK\x03\x04")
+    with pytest.raises(UserError, match=r"0000\.npz holds no drives .* delete it"):
+        Drives.load(tmp_path / "0000.npz")
 
 
 @pytest.mark.slow

@@ -12,13 +12,14 @@ import numpy as np
 from controller.processes import map_in_processes
 from controller.runtime import limit_threads
 from models.errors import UserError
+from models.files import write_json
 from training.experiments.driving.contenders import BY_NAME
 from training.experiments.driving.film_study import FilmStudy, Rides
 from training.experiments.driving.ride import Driver, ride_all
 from training.experiments.driving.training import VALIDATION_BATCHES, answers, train
 from training.experiments.driving.window_driver import WindowDriver
 from training.experiments.inspection import SEQUENCES, inspect
-from training.experiments.runner import TUNING_SEED, Cell, Runner, choose_rate, folder_of, write_json
+from training.experiments.runner import TUNING_SEED, Cell, Runner, choose_rate, folder_of
 from training.experiments.study import Budget
 from training.experiments.trainee import Training
 

@@ -1,0 +1,40 @@
+"""Files are checked before the work, and whole or not there."""
+
+import pytest
+
+from models.errors import UserError
+from models.files import check_writable, read_json, write_json
+
+
+def test_a_check_leaves_no_file_and_changes_none(tmp_path):
+    new, old = tmp_path / "folder" / "new.json", tmp_path / "old.json"
+    old.write_text("mine")
+    check_writable(new)
+    check_writable(old)
+    assert new.parent.is_dir()
+    assert not new.exists()
+    assert old.read_text() == "mine"
+
+
+@pytest.mark.parametrize("place", ["file/results.json", "folder", "file/more/results.json"])
+def test_a_place_that_cannot_be_written(tmp_path, place):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UserError, match=r"cannot be written .* choose another place"):
+        check_writable(tmp_path / place)
+
+
+def test_a_failed_write_leaves_the_old_content(tmp_path):
+    path = tmp_path / "results.json"
+    write_json(path, {"a": 1})
+    with pytest.raises(TypeError):
+        write_json(path, {"a": object()})
+    assert read_json(path) == {"a": 1}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("content", [b"", b'{"a":', b"\xff"])
+def test_what_is_no_json_any_more(tmp_path, content):
+    (tmp_path / "results.json").write_bytes(content)
+    with pytest.raises(UserError, match="restore it, or delete it to have it made again"):
+        read_json(tmp_path / "results.json")
