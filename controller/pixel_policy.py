@@ -5,6 +5,7 @@ from pathlib import Path
 
 from controller.interface import Command, Observation
 from controller.runtime import LoadedNetwork, RuntimeChoice, load_network
+from models.errors import UserError
 
 
 class PixelPolicy:
@@ -13,12 +14,17 @@ class PixelPolicy:
     Args:
         loaded: The network, which vehicles may share. What it does not decide, such as the pedals where it
             only steers, stays at zero.
+
+    Raises:
+        UserError: The network does not steer.
     """
 
     def __init__(self, loaded: LoadedNetwork) -> None:
         self.name = loaded.manifest.name
         self._preprocessing = loaded.manifest.preprocessing
         self._outputs = tuple(loaded.manifest.outputs)
+        if "steering" not in self._outputs:
+            raise UserError(f"The policy {self.name} does not steer: its manifest names no such output.")
         self._runtime = loaded.runtime
         self._memory = self._runtime.initial_memory()
 

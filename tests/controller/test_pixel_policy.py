@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 
@@ -63,3 +65,14 @@ def test_vehicles_do_not_disturb_each_other(make_policy):
 def test_wrong_frames_are_refused(make_policy):
     with pytest.raises(UserError, match=r"\(96, 96, 3\)"):
         make_policy().act(Observation(np.zeros((160, 320, 3), np.uint8), 0.0))
+
+
+def test_a_network_that_does_not_steer_is_refused(weights, tmp_path):
+    for file in weights.parent.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    path = checkpoint.manifest_path(tmp_path / weights.name)
+    content = json.loads(path.read_text())
+    content["outputs"]["wheel"] = content["outputs"].pop("steering")
+    path.write_text(json.dumps(content))
+    with pytest.raises(UserError, match="does not steer"):
+        load_policy_factory(tmp_path / weights.name)()

@@ -64,6 +64,8 @@ def experiment(
 
     if (table or model) and docs is not None:
         raise UserError("--docs takes in all that has finished: leave out --table and --model.")
+    if (table or model) and quick:
+        raise UserError("--quick chooses table and models by itself: leave out --table and --model.")
     limit_threads(threads)
     console = Console()
     chosen = registry.load(name, data)

@@ -116,7 +116,8 @@ def plot(recording: Recording, inspection: Inspection, path: Path) -> None:
         way = driven_path(recording.take(indices))
         ways.plot(way.x_m, way.y_m, linewidth=1, label=f"stretch {number}")
     ways.set(title="Way, integrated from steering and speed", xlabel="m", ylabel="m", aspect="equal")
-    ways.legend()
+    if ways.lines:
+        ways.legend()
     speeds.plot(recording.rows, recording.speed_mps, linewidth=0.8, color="0.3")
     for number, (kind, found) in enumerate(inspection.suspicious.items()):
         for place, (first, last) in enumerate(found):

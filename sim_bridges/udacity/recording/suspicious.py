@@ -11,6 +11,7 @@ STANDING = "standing"
 REVERSING = "reversing"
 U_TURN = "U-turn"
 DUPLICATE = "duplicate"
+BACK_IN_TIME = "back in time"
 
 STANDING_MPS = 0.5
 STEP_MAX_S = 0.6
@@ -50,6 +51,7 @@ def suspicious_rows(columns: Columns) -> dict[str, Mask]:
     - reversing: after a standstill the car moved off with the brake, which is the simulator's reverse gear.
     - U-turn: steered hard and slowly through 45 degrees or more, until the wheels are straight again.
     - duplicate: the time of the row before, or the same image although the car moved.
+    - back in time: earlier than the row before.
     """
     standing = columns.speed_mps < STANDING_MPS
     return {
@@ -57,6 +59,7 @@ def suspicious_rows(columns: Columns) -> dict[str, Mask]:
         REVERSING: _reversing(columns, standing),
         U_TURN: _u_turns(columns),
         DUPLICATE: _duplicates(columns, standing),
+        BACK_IN_TIME: np.diff(columns.time_s, prepend=columns.time_s[:1]) < 0,
     }
 
 

@@ -55,6 +55,11 @@ def test_publishing_takes_every_model(tmp_path):
         run("ablation", "--model", "mean pooling", "--docs", tmp_path)
 
 
+def test_a_trial_chooses_its_models_itself(tmp_path):
+    with pytest.raises(UserError, match="--quick chooses table and models by itself"):
+        run("ablation", "--quick", "--model", "mean pooling", "--out", tmp_path)
+
+
 def test_an_unknown_model_is_answered_with_the_known_ones(tmp_path):
     with pytest.raises(UserError, match=r"'LAN'.*mean pooling"):
         run("ablation", "--model", "LAN", "--out", tmp_path)

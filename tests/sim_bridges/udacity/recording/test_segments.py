@@ -11,6 +11,7 @@ from hypothesis.extra.numpy import arrays
 from sim_bridges.udacity.recording import Recording, read_recording, segments
 from sim_bridges.udacity.recording.balancing import BINS, EDGES, balanced_weights
 from sim_bridges.udacity.recording.suspicious import (
+    BACK_IN_TIME,
     DUPLICATE,
     REVERSING,
     STANDING,
@@ -87,6 +88,14 @@ def test_a_slow_turn_at_full_lock_is_a_u_turn_and_a_fast_curve_is_not():
     assert rows_of(recording_of(steering=steering, speed_mps=np.full(60, 12.0))) == [(0, 59)]
     steering[22:45] = 0.4
     assert rows_of(recording_of(steering=steering, speed_mps=np.full(60, 5.0))) == [(0, 59)]
+
+
+def test_rows_back_in_time_are_named():
+    time_s = 0.07 * np.arange(60)
+    time_s[30:] -= 1.0
+    recording = recording_of(time_s=time_s)
+    assert np.flatnonzero(recording.suspicious[BACK_IN_TIME]).tolist() == [30]
+    assert rows_of(recording) == [(0, 29), (30, 59)]
 
 
 def test_duplicates_are_left_out_without_a_cut():

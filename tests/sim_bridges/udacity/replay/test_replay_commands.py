@@ -129,6 +129,14 @@ def test_what_the_user_can_mend_is_one_sentence(drawn_folder, arguments, sentenc
     assert sentence in str(done.exception)
 
 
+@pytest.mark.parametrize("option", ["--start-offset", "--start-heading"])
+@pytest.mark.parametrize("value", ["nan", "inf", "-50"])
+def test_a_start_where_no_car_may_be_is_refused(drawn_folder, option, value):
+    done = run("evaluate", "--recording", drawn_folder, option, value)
+    assert done.exit_code == 2
+    assert option in done.output
+
+
 def test_weights_that_cannot_be_used_are_one_sentence(drawn_folder, tmp_path):
     done = run("evaluate", "--recording", drawn_folder, "--weights", tmp_path / "none.weights.h5")
     assert isinstance(done.exception, UserError)
