@@ -1,10 +1,11 @@
 """The published attention of many pairs, from exponentials of what a query and a key contribute alone.
 
 Gates that are affine in the pair have pre-activations ``x = u_i + v_j``, and ``e^x = e^u_i e^v_j`` costs one
-multiplication a pair instead of an exponential. With the products ``A = 1 + e^-x_phi`` and
-``B = 1 + e^-x_h``, the gates ``phi = 1 / A`` and ``h = 1 / B``, and ``t = tanh(tau h / 2)``, the solution
-``(phi / tau) (1 - e^(-tau h))`` of `solvers.exact` is ``2 t / (A tau (1 + t))``: one loop over the pairs with
-a logarithm and a hyperbolic tangent, which a compiler fuses.
+multiplication a pair instead of an exponential; where a factor would overflow, ``e^x`` is computed as it is.
+With ``A = 1 + e^-x_phi`` and ``B = 1 + e^-x_h``, the gates ``phi = 1 / A`` and ``h = 1 / B``, and
+``t = tanh(tau h / 2)``, the solution ``(phi / tau) (1 - e^(-tau h))`` of `solvers.exact` is
+``2 t / (A tau (1 + t))``: one loop over the pairs with a logarithm and a hyperbolic tangent, which a compiler
+fuses.
 
 The logits lie in [0, 1), so that their softmax needs no maximum, and its division can wait until the values
 are summed. The gradient is written down and computes the pairs anew, so that nothing of their number is kept.
@@ -12,6 +13,7 @@ are summed. The gradient is written down and computes the pairs anew, so that no
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -24,13 +26,16 @@ from models.compiling import compiled
 
 Tensor = Any
 Mask = Callable[[Tensor | None], Tensor | None]
+Exponentials = Callable[[Tensor, Tensor], Tensor]
+"""Returns ``e^(u_i + v_j)`` of all pairs, given columns `(..., T, 1)` and rows `(..., 1, S)`."""
 
 LARGEST_SHARE = 80.0
-"""Where a share is clipped so that its exponentials stay within float32. The product of two may overflow: it
-then says that the gate is closed."""
+"""Up to where the exponentials of a share and of its negative stay within float32. The product of two may
+overflow: it then says that the gate is closed."""
 
 LARGEST_PRODUCT = 1e38
-"""Where ``1 + e^x`` is cut before its logarithm is taken, long after that has become x."""
+"""Where ``e^x`` is cut that must not become infinite: ``1 + e^x`` before its logarithm is taken, long after
+that has become x, and what second derivatives multiply by zero."""
 
 MANY_PAIRS = 64 * 64
 """Below this number of pairs the additional operations cost more than the exponentials."""
@@ -113,10 +118,13 @@ class _Attention:
 
     def means(self, *arguments: Tensor) -> list[Tensor]:
         """Return the means of the values `(..., T, D)`, and the sums of the weights `(..., T, 1)`."""
-        keys, values = Shares(*arguments[3:6]), arguments[6]
+        return _with_exponentials(arguments[:6], lambda exponentials: self._means(exponentials, *arguments))
+
+    def _means(self, exponentials: Exponentials, *arguments: Tensor) -> list[Tensor]:
+        keys, values = arguments[3:6], arguments[6]
 
         def of(numbers: Tensor | None, *queries: Tensor) -> list[Tensor]:
-            weights = self._weights(logits(Shares(*queries), keys, self.tau_epsilon), numbers)
+            weights = self._weights(_logits(self._pairs(exponentials, queries, keys)), numbers)
             # Each admitted key weighs at least e^0, so that the 1 only replaces the sum over no key.
             total = ops.maximum(ops.sum(weights, axis=-1, keepdims=True), 1.0)
             return [ops.matmul(weights, values) / total, total]
@@ -134,9 +142,16 @@ class _Attention:
             means: What `means` returned, `(..., T, D)`.
             *arguments: What `means` was called with.
         """
+        return _with_exponentials(
+            arguments[:6], lambda exponentials: self._gradients(exponentials, share, means, *arguments)
+        )
+
+    def _gradients(
+        self, exponentials: Exponentials, share: Tensor, means: Tensor, *arguments: Tensor
+    ) -> list[Tensor]:
         columns, keys, values = (*arguments[:3], share, means), arguments[3:6], arguments[6]
         if self.chunk is None:
-            by_queries, by_keys = self._gradients_of(None, columns, keys, values)
+            by_queries, by_keys = self._gradients_of(exponentials, None, columns, keys, values)
             return [*by_queries, *by_keys]
         chunks = _chunks(columns, self.chunk)
 
@@ -144,7 +159,7 @@ class _Attention:
             index: Tensor, by_queries: list[Tensor], by_keys: list[Tensor]
         ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
             numbers, *columns = [ops.take(x, index, axis=0) for x in chunks]
-            of_queries, of_keys = self._gradients_of(numbers, tuple(columns), keys, values)
+            of_queries, of_keys = self._gradients_of(exponentials, numbers, tuple(columns), keys, values)
             return (
                 index + 1,
                 [_with_chunk(x, index, chunk) for x, chunk in zip(by_queries, of_queries, strict=True)],
@@ -157,11 +172,16 @@ class _Attention:
         return [*_joined(by_queries, arguments[0]), *by_keys]
 
     def _gradients_of(
-        self, numbers: Tensor | None, columns: tuple[Tensor, ...], keys: tuple[Tensor, ...], values: Tensor
+        self,
+        exponentials: Exponentials,
+        numbers: Tensor | None,
+        columns: tuple[Tensor, ...],
+        keys: tuple[Tensor, ...],
+        values: Tensor,
     ) -> tuple[list[Tensor], list[Tensor]]:
         """Return what some queries have: the gradients of their shares, and their part of the others'."""
         share, means = columns[3:]
-        pairs = _pairs(Shares(*columns[:3]), Shares(*keys), self.tau_epsilon)
+        pairs = self._pairs(exponentials, columns[:3], keys)
         phi, h = 1.0 / pairs.a, 1.0 / pairs.b
         t = ops.tanh(pairs.half_tau * h)
         part = phi / (1.0 + t)
@@ -182,6 +202,11 @@ class _Attention:
             [ops.sum(x, axis=-1, keepdims=True) for x in by_sums],
             [*(ops.sum(x, axis=-2, keepdims=True) for x in by_sums), ops.swapaxes(by_values, -1, -2)],
         )
+
+    def _pairs(
+        self, exponentials: Exponentials, queries: tuple[Tensor, ...], keys: tuple[Tensor, ...]
+    ) -> _Pairs:
+        return _pairs(exponentials, Shares(*queries), Shares(*keys), self.tau_epsilon)
 
     def _weights(self, logits: Tensor, numbers: Tensor | None) -> Tensor:
         weights = ops.exp(logits)
@@ -217,27 +242,43 @@ def logits(queries: Shares, keys: Shares, tau_epsilon: float) -> Tensor:
     Returns:
         `(..., T, S)`, in [0, 1).
     """
-    a, b, _, half_tau = _pairs(queries, keys, tau_epsilon)
-    t = ops.tanh(half_tau / b)
-    return t / (a * half_tau * (1.0 + t))
+    return _with_exponentials(
+        (*queries, *keys),
+        lambda exponentials: _logits(_pairs(exponentials, queries, keys, tau_epsilon)),
+    )
 
 
-def _pairs(queries: Shares, keys: Shares, tau_epsilon: float) -> _Pairs:
-    growth = ops.minimum(1.0 + _products(queries.tau, keys.tau), LARGEST_PRODUCT)
+def _logits(pairs: _Pairs) -> Tensor:
+    t = ops.tanh(pairs.half_tau / pairs.b)
+    return t / (pairs.a * pairs.half_tau * (1.0 + t))
+
+
+def _pairs(exponentials: Exponentials, queries: Shares, keys: Shares, tau_epsilon: float) -> _Pairs:
+    growth = ops.minimum(1.0 + exponentials(queries.tau, keys.tau), LARGEST_PRODUCT)
     half_softplus = ops.maximum(0.5 * queries.tau + 0.5 * keys.tau, 0.5 * ops.log(growth))
     return _Pairs(
-        a=1.0 + _products(-queries.phi, -keys.phi),
-        b=1.0 + _products(-queries.horizon, -keys.horizon),
+        a=1.0 + exponentials(-queries.phi, -keys.phi),
+        b=1.0 + exponentials(-queries.horizon, -keys.horizon),
         growth=growth,
         half_tau=half_softplus + 0.5 * tau_epsilon,
     )
 
 
+def _with_exponentials(shares: tuple[Tensor, ...], evaluate: Callable[[Exponentials], Any]) -> Any:
+    """Call a function with the fastest form of the exponentials that is right for these shares.
+
+    The choice is made once for all that is evaluated: one for each product would cut the loop over the pairs,
+    which a compiler fuses, into pieces.
+    """
+    fit = ops.all([ops.all(ops.abs(share) <= LARGEST_SHARE) for share in shares])
+    return ops.cond(fit, lambda: evaluate(_products), lambda: evaluate(_exponentials_of_sums))
+
+
 def _products(columns: Tensor, rows: Tensor) -> Tensor:
-    """Return the exponentials of all pairs' sums."""
     # Without a compiler, TensorFlow multiplies matrices faster than it broadcasts.
-    return ops.matmul(_exp(columns), _exp(rows))
+    return ops.matmul(ops.exp(columns), ops.exp(rows))
 
 
-def _exp(share: Tensor) -> Tensor:
-    return ops.exp(ops.clip(share, -LARGEST_SHARE, LARGEST_SHARE))
+def _exponentials_of_sums(columns: Tensor, rows: Tensor) -> Tensor:
+    # Large shares may cancel, so that only their sum can be cut.
+    return ops.exp(ops.minimum(columns + rows, math.log(LARGEST_PRODUCT)))

@@ -35,9 +35,10 @@ def test_logits_keep_float32_precision_for_gates_of_any_size(scale):
     assert np.all((actual >= 0) & (actual <= 1))
 
 
-def test_large_shares_that_cancel_keep_their_precision():
+@pytest.mark.parametrize("shift", [60, 128, 1024])
+def test_large_shares_that_cancel_keep_their_precision(shift):
     queries, keys = shares(40, 0, 5)
-    moved = Shares(*(q + 60 for q in queries)), Shares(*(k - 60 for k in keys))
+    moved = Shares(*(q + shift for q in queries)), Shares(*(k - shift for k in keys))
     np.testing.assert_allclose(factorised.logits(*moved, EPSILON), logits64(*moved), rtol=1e-5, atol=3e-7)
 
 
@@ -57,6 +58,52 @@ def test_layer_equals_its_plain_form(mask, t):
     inputs = X if t is None else (X, np.asarray(t, "float32"))
     expected, _ = plain(inputs, attention_mask=mask)
     np.testing.assert_allclose(layer(inputs, attention_mask=mask), expected, atol=1e-6)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="differentiates with TensorFlow")
+@pytest.mark.parametrize("run", ["eager", "graph", "jit"])
+@pytest.mark.parametrize("chunk", [None, 32])
+def test_large_shares_change_neither_output_nor_gradients(run, chunk):
+    import tensorflow as tf
+
+    layer = built(8, 2, return_sequences=True)
+    plain = twin(layer, return_attention=True)
+    layer.query_chunk = chunk
+
+    def gradients(model):
+        with tf.GradientTape() as tape:
+            output = model((X, 100.0))
+            output = output[0] if model is plain else output
+        return output, tape.gradient(output, [v.value for v in model.trainable_variables])
+
+    function = gradients if run == "eager" else tf.function(gradients, jit_compile=run == "jit")
+    output, actual = function(layer)
+    expected_output, expected = gradients(plain)
+    np.testing.assert_allclose(output, expected_output, atol=1e-6)
+    for gradient, exact in zip(actual, expected, strict=True):
+        np.testing.assert_allclose(gradient, exact, atol=1e-4 * np.abs(exact).max() + 1e-6)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="differentiates with TensorFlow")
+@pytest.mark.parametrize("t", [1.0, 100.0, 1e6])
+def test_second_derivatives_equal_those_of_the_plain_form(t):
+    import tensorflow as tf
+
+    layer = built(8, 2, return_sequences=True)
+    x = tf.constant(X[:1])
+
+    def second(model):
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            with tf.GradientTape() as inner:
+                inner.watch(x)
+                output = keras.tree.flatten(model((x, t)))[0]
+                loss = tf.reduce_sum(tf.sin(output))
+            size = tf.reduce_sum(inner.gradient(loss, x) ** 2)
+        return numpy(outer.gradient(size, x))
+
+    expected = second(twin(layer, return_attention=True))
+    np.testing.assert_allclose(second(layer), expected, atol=1e-3 * np.abs(expected).max())
 
 
 def test_layer_equals_the_pairwise_form():
@@ -83,12 +130,8 @@ def test_long_sequences_are_evaluated_in_chunks(mask, monkeypatch):
     whole = numpy(layer(X, attention_mask=mask))
     monkeypatch.setattr(factorised, "LONG", 70)
     sizes = []
-    logits = factorised.logits
-    monkeypatch.setattr(
-        factorised,
-        "logits",
-        lambda queries, *rest: sizes.append(queries.phi.shape[-2]) or logits(queries, *rest),
-    )
+    logits = factorised._logits
+    monkeypatch.setattr(factorised, "_logits", lambda pairs: sizes.append(pairs.a.shape[-2]) or logits(pairs))
     np.testing.assert_allclose(layer(X, attention_mask=mask), whole, atol=1e-6)
     assert set(sizes) == {factorised.CHUNK}
 
