@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,35 @@ def query_mask(inputs: Any, mask: Any) -> Tensor | None:
     # A single mask belongs to the keys, which are the queries' steps only in self-attention.
     attends_itself = not isinstance(inputs, (tuple, list)) or len(inputs) <= 2
     return mask if attends_itself else None
+
+
+def check_shape(name: str, x: Tensor, forms: Sequence[str], **sizes: int | None) -> None:
+    """Refuse a tensor that fits none of the given forms as far as its shape is known.
+
+    Args:
+        name: What to call it.
+        x: The tensor.
+        forms: One letter an axis, such as `"BS"`; an axis `1` has that length.
+        **sizes: The lengths of the axes by their letters, None if unknown. A length of 1 fits too.
+
+    Raises:
+        ValueError: If it fits none.
+    """
+    shape, lengths = tuple(x.shape), {"1": 1, **sizes}
+    if any(_fits(shape, [lengths[axis] for axis in form]) for form in forms):
+        return
+    *others, last = [f"({form[0]},)" if len(form) == 1 else f"({', '.join(form)})" for form in forms]
+    known = ", ".join(f"{axis}={size}" for axis, size in sizes.items() if size is not None)
+    raise ValueError(
+        f"{name} must have shape {', '.join(others)} or {last}{known and f', where {known}'}. "
+        f"Received: shape {shape}"
+    )
+
+
+def _fits(shape: Sequence[int | None], expected: Sequence[int | None]) -> bool:
+    return len(shape) == len(expected) and all(
+        None in pair or pair[0] in (1, pair[1]) for pair in zip(shape, expected, strict=True)
+    )
 
 
 def with_head_axis(attention_mask: Tensor) -> Tensor:

@@ -6,6 +6,8 @@ from typing import Any
 
 from keras import ops
 
+from models import call_inputs
+
 Tensor = Any
 
 
@@ -13,8 +15,7 @@ def per_key(t: Tensor, batch: int | None, keys: int | None) -> Tensor:
     """Arrange the factor of a gated horizon so that it broadcasts to `(B, S)`.
 
     Args:
-        t: A scalar, one value a sample `(B,)`, one a key `(S,)`, or `(B, S)`. A vector is one value a sample
-            unless its static length is that of the keys and not that of the batch.
+        t: A scalar, one value a sample `(B,)`, one a key `(1, S)`, or `(B, S)`.
         batch: The static batch size `B`, or None.
         keys: The static number `S` of keys, or None.
 
@@ -22,19 +23,12 @@ def per_key(t: Tensor, batch: int | None, keys: int | None) -> Tensor:
         `t` with the shape `(1, 1)`, `(B, 1)`, `(1, S)` or `(B, S)`.
 
     Raises:
-        ValueError: If `t` has more than two axes.
+        ValueError: If `t` has another shape.
     """
+    call_inputs.check_shape("t", t, ("", "B", "1S", "BS"), B=batch, S=keys)
     if len(t.shape) == 0:
         return ops.reshape(t, (1, 1))
-    if len(t.shape) == 1:
-        length = t.shape[0]
-        is_per_key = length is not None and length == keys and length != batch
-        return t[None, :] if is_per_key else t[:, None]
-    if len(t.shape) == 2:
-        return t
-    raise ValueError(
-        f"t must be a scalar or have shape (B,), (T,) or (B, T). Received: shape {tuple(t.shape)}"
-    )
+    return t[:, None] if len(t.shape) == 1 else t
 
 
 def per_step(t: Tensor) -> Tensor:

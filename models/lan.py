@@ -120,8 +120,8 @@ class LAN(keras.layers.Layer):
     Call arguments:
         inputs: One of `x`, `(x, t)`, `(query, key, value)` and `(query, key, value, t)`, features of shape
             `(B, T, features)`; keys and values may have another number `S` of steps than queries. Under
-            `horizon="gate"`, `t` is a factor, 1 if absent: a scalar, one a sample `(B,)`, one a key `(S,)` or
-            `(B, S)`. Under `horizon="elapsed"` it holds time stamps in seconds, `(B, T)` or `(T,)`, and
+            `horizon="gate"`, `t` is a factor, 1 if absent: a scalar, one a sample `(B,)`, one a key `(1, S)`
+            or `(B, S)`. Under `horizon="elapsed"` it holds time stamps in seconds, `(B, T)` or `(T,)`, and
             queries and keys are the same steps. Differences are taken in the time stamps' own type, so Unix
             times keep their precision as float64. Where Keras casts to float32 before this layer sees them
             (NumPy arrays in `fit` and `predict`, calls of a subclassed `keras.Model`), subtract each

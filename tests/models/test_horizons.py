@@ -13,7 +13,7 @@ from models import horizons
     [
         ((), (1, 1)),
         ((3,), (3, 1)),
-        ((7,), (1, 7)),
+        ((1, 7), (1, 7)),
         ((3, 7), (3, 7)),
         ((3, 1), (3, 1)),
     ],
@@ -22,8 +22,15 @@ def test_factors_are_per_sample_or_per_key(shape, arranged):
     assert horizons.per_key(np.ones(shape), batch=3, keys=7).shape == arranged
 
 
-def test_a_vector_that_fits_both_axes_is_per_sample():
-    assert horizons.per_key(np.ones(4), batch=4, keys=4).shape == (4, 1)
+@pytest.mark.parametrize("batch", [4, None])
+def test_a_vector_as_long_as_the_keys_is_per_sample(batch):
+    assert horizons.per_key(np.ones(4), batch=batch, keys=4).shape == (4, 1)
+
+
+def test_a_vector_of_one_value_a_key_is_refused():
+    message = r"\(B,\), \(1, S\) or \(B, S\), where B=3, S=7\. Received: shape \(7,\)"
+    with pytest.raises(ValueError, match=message):
+        horizons.per_key(np.ones(7), batch=3, keys=7)
 
 
 def test_a_vector_of_unknown_length_is_per_sample():

@@ -143,8 +143,15 @@ def test_four_inputs_equal_two(options):
 
 @pytest.mark.parametrize(
     "t",
-    [2.5, np.full(3, 2.5), np.full(10, 2.5), np.full((3, 10), 2.5), np.full((3, 1), 2.5), [[2.5] * 10] * 3],
-    ids=["scalar", "B", "T", "B,T", "B,1", "list"],
+    [
+        2.5,
+        np.full(3, 2.5),
+        np.full((1, 10), 2.5),
+        np.full((3, 10), 2.5),
+        np.full((3, 1), 2.5),
+        [[2.5] * 10] * 3,
+    ],
+    ids=["scalar", "B", "1,S", "B,S", "B,1", "list"],
 )
 def test_forms_of_the_time_factor(t):
     layer = built(8, 2)
@@ -157,10 +164,12 @@ def test_time_factor_of_each_sample_and_each_key():
     alone = np.concatenate([layer((X[i : i + 1], float(t))) for i, t in enumerate(per_sample)])
     np.testing.assert_allclose(layer((X, per_sample)), alone, atol=1e-6)
 
-    per_key = np.linspace(0.1, 3, 10).astype("float32")
+    per_key = np.linspace(0.1, 3, 10).astype("float32")[None]
     shuffled = np.random.default_rng(0).permutation(10)
     straight = numpy(layer((X, per_key)))
-    np.testing.assert_allclose(layer((X[:, shuffled], per_key[shuffled])), straight[:, shuffled], atol=1e-6)
+    np.testing.assert_allclose(
+        layer((X[:, shuffled], per_key[:, shuffled])), straight[:, shuffled], atol=1e-6
+    )
     assert np.abs(straight - numpy(layer(X))).max() > 1e-4
 
 
