@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import keras
 from keras import ops
 
 from models import call_inputs
@@ -56,8 +57,8 @@ def per_step(t: Tensor) -> Tensor:
 def elapsed(query_times: Tensor, key_times: Tensor, dtype: str) -> Tensor:
     """Return the seconds from each key to each query, zero for keys in the future.
 
-    The difference is taken in the time stamps' own type and cast afterwards: at a Unix time of 1.7e9 s,
-    float64 resolves 0.24 microseconds and float32 only 128 s.
+    The difference is taken in the time stamps' own type, of integers in int64, and cast afterwards: at a Unix
+    time of 1.7e9 s, float64 resolves 0.24 microseconds and float32 only 128 s.
 
     Args:
         query_times: `(B, T)` in seconds.
@@ -67,5 +68,8 @@ def elapsed(query_times: Tensor, key_times: Tensor, dtype: str) -> Tensor:
     Returns:
         `(B, 1, T, S)` in seconds, with an axis for the heads.
     """
+    if keras.backend.is_int_dtype(keras.backend.standardize_dtype(query_times.dtype)):
+        # Without a sign, the negative age of a future key would wrap to a huge one.
+        query_times, key_times = ops.cast(query_times, "int64"), ops.cast(key_times, "int64")
     seconds = query_times[:, None, :, None] - key_times[:, None, None, :]
     return ops.maximum(ops.cast(seconds, dtype), 0.0)

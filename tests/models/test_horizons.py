@@ -56,6 +56,15 @@ def test_elapsed_is_the_time_from_key_to_query():
     np.testing.assert_array_equal(seconds, [[[[0.0, 0.0, 0.0], [0.5, 0.0, 0.0], [2.0, 1.5, 0.0]]]])
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="needs int64")
+@pytest.mark.parametrize("dtype", ["uint8", "uint32", "uint64", "int32", "int64"])
+def test_integers_do_not_wrap(dtype):
+    largest = np.iinfo(dtype).max
+    times = ops.convert_to_tensor(np.array([[largest - 3, largest]], dtype))
+    seconds = ops.convert_to_numpy(horizons.elapsed(times, times, "float32"))
+    np.testing.assert_array_equal(seconds, [[[[0.0, 0.0], [3.0, 0.0]]]])
+
+
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="needs float64")
 def test_elapsed_keeps_its_digits_at_unix_times():
     # Multiples of 2^-20 s have exact differences, also at 1.7e9 s.
