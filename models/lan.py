@@ -123,9 +123,10 @@ class LAN(keras.layers.Layer):
             `horizon="gate"`, `t` is a factor, 1 if absent: a scalar, one a sample `(B,)`, one a key `(1, S)`
             or `(B, S)`. Under `horizon="elapsed"` it holds time stamps in seconds, `(B, T)` or `(T,)`, and
             queries and keys are the same steps. Differences are taken in the time stamps' own type, so Unix
-            times keep their precision as float64. Where Keras casts to float32 before this layer sees them
-            (NumPy arrays in `fit` and `predict`, calls of a subclassed `keras.Model`), subtract each
-            sequence's last time stamp before: a shift of all time stamps changes nothing.
+            times keep their precision as float64. Where Keras casts to float32 before this layer sees them (a
+            `keras.Input` of float32, the default; NumPy arrays in `fit` and `predict`; calls of a subclassed
+            `keras.Model`), subtract each sequence's last time stamp before: a shift of all time stamps
+            changes nothing.
         mask: Which keys are no padding, `(B, S)`; or a tuple with the masks of all inputs, as Keras passes
             it.
         attention_mask: Which key a query may attend, `(T, S)`, `(B, T, S)` or `(B, H, T, S)`.

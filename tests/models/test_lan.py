@@ -281,6 +281,14 @@ def test_shift_of_all_time_stamps_changes_nothing(options, shift):
     np.testing.assert_array_equal(layer((X, T + shift)), layer((X, T)))
 
 
+@pytest.mark.skipif(not HAS_FLOAT64, reason="Unix times need float64")
+def test_unix_times_pass_a_keras_input_of_float64():
+    x, t = keras.Input((10, 6)), keras.Input((10,), dtype="float64")
+    model = keras.Model([x, t], LAN(8, 2, **ELAPSED)((x, t)))
+    near, far = (model([keras.ops.convert_to_tensor(x) for x in (X, t)]) for t in (T, T + 1.7e9))
+    np.testing.assert_array_equal(far, near)
+
+
 def test_padding_time_stamps_cost_no_precision():
     layer = built(8, 2, **ELAPSED)
     mask = np.array([[False] * 3 + [True] * 7] * 3)
