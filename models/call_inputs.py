@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import keras
 import numpy as np
 
 from models import masking
 
 Tensor = Any
+Shape = tuple[int | None, ...]
 
 
 def as_list(inputs: Any) -> list[Any]:
@@ -18,7 +20,7 @@ def as_list(inputs: Any) -> list[Any]:
     return [x if hasattr(x, "shape") else np.asarray(x) for x in inputs]
 
 
-def shapes_of(input_shape: Any) -> list[tuple[int | None, ...]]:
+def shapes_of(input_shape: Any) -> list[Shape]:
     """Return the shape of one input or the shapes of several as a list."""
     nested = bool(input_shape) and isinstance(input_shape[0], (tuple, list))
     return [tuple(shape) for shape in input_shape] if nested else [tuple(input_shape)]
@@ -48,6 +50,54 @@ def unpack(inputs: list[Any]) -> tuple[Any, Any, Any, Any]:
     )
 
 
+def check(inputs: list[Any], mask: Any, attention_mask: Tensor | None, heads: int) -> None:
+    """Refuse inputs and masks whose lengths do not fit together, as far as they are known.
+
+    Args:
+        inputs: The layer's inputs.
+        mask: As of `key_mask`.
+        attention_mask: `(T, S)`, `(B, T, S)` or `(B, H, T, S)`, or None.
+        heads: The number `H` of heads.
+
+    Raises:
+        ValueError: If they do not fit, or a mask holds floating-point numbers.
+    """
+    query, key, value, _ = unpack(inputs)
+    check_features(*(tuple(x.shape) for x in (query, key, value)))
+    sizes = {"B": query.shape[0], "S": key.shape[1]}
+    for padding in _key_masks(inputs, mask):
+        dtype = keras.backend.standardize_dtype(padding.dtype)
+        if keras.backend.is_float_dtype(dtype):
+            raise ValueError(
+                "mask says which keys are no padding; for time, pass (x, t) as one tuple. "
+                f"Received: a mask of {dtype}"
+            )
+        check_shape("mask", padding, ("BS",), **sizes)
+    if attention_mask is not None:
+        forms = ("TS", "BTS", "BHTS")
+        check_shape("attention_mask", attention_mask, forms, **sizes, T=query.shape[1], H=heads)
+
+
+def check_features(query: Shape, key: Shape, value: Shape) -> None:
+    """Refuse shapes of other ranks than three, and lengths that are known to differ.
+
+    Raises:
+        ValueError: If they do not fit.
+    """
+    named = {"query": query, "key": key, "value": value}
+    for name, shape in named.items():
+        if len(shape) != 3:
+            raise ValueError(
+                f"LAN needs features of shape (B, T, features). Received: {name} of shape {shape}"
+            )
+    batches, lengths = {shape[0] for shape in named.values()}, {key[1], value[1]}
+    if len(batches - {None}) > 1 or len(lengths - {None}) > 1:
+        raise ValueError(
+            "query, key and value need the same batch size, and key and value the same length. "
+            f"Received: {', '.join(f'{name} of shape {shape}' for name, shape in named.items())}"
+        )
+
+
 def key_mask(inputs: list[Tensor], mask: Any) -> Tensor | None:
     """Return the keys' padding mask.
 
@@ -56,15 +106,19 @@ def key_mask(inputs: list[Tensor], mask: Any) -> Tensor | None:
         mask: The mask `(B, S)`, a list with one for each input, or None for those attached to the inputs.
 
     Returns:
-        A mask `(B, S)`, or None if every key is valid.
+        A boolean mask `(B, S)`, or None if every key is valid.
     """
+    return masking.intersection(*_key_masks(inputs, mask))
+
+
+def _key_masks(inputs: list[Tensor], mask: Any) -> list[Tensor]:
     if mask is None:
         # Keras passes no masks on where a second tensor argument, such as attention_mask, is given.
         mask = [getattr(x, "_keras_mask", None) for x in inputs]
     if not isinstance(mask, (tuple, list)):
-        return mask
+        return as_list(mask)
     _, key, value, _ = unpack(list(mask))
-    return key if value is key else masking.intersection(key, value)
+    return [x for x in ([key] if value is key else [key, value]) if x is not None]
 
 
 def query_mask(inputs: Any, mask: Any) -> Tensor | None:
@@ -92,10 +146,10 @@ def check_shape(name: str, x: Tensor, forms: Sequence[str], **sizes: int | None)
     if any(_fits(shape, [lengths[axis] for axis in form]) for form in forms):
         return
     *others, last = [f"({form[0]},)" if len(form) == 1 else f"({', '.join(form)})" for form in forms]
+    expected = f"{', '.join(others)} or {last}" if others else last
     known = ", ".join(f"{axis}={size}" for axis, size in sizes.items() if size is not None)
     raise ValueError(
-        f"{name} must have shape {', '.join(others)} or {last}{known and f', where {known}'}. "
-        f"Received: shape {shape}"
+        f"{name} must have shape {expected}{known and f', where {known}'}. Received: shape {shape}"
     )
 
 
@@ -106,19 +160,8 @@ def _fits(shape: Sequence[int | None], expected: Sequence[int | None]) -> bool:
 
 
 def with_head_axis(attention_mask: Tensor) -> Tensor:
-    """Arrange an attention mask of shape `(T, S)`, `(B, T, S)` or `(B, H, T, S)` with all four axes.
-
-    Raises:
-        ValueError: If it has another number of axes.
-    """
+    """Arrange an attention mask of shape `(T, S)`, `(B, T, S)` or `(B, H, T, S)` with all four axes."""
     rank = len(attention_mask.shape)
     if rank == 2:
         return attention_mask[None, None]
-    if rank == 3:
-        return attention_mask[:, None]
-    if rank == 4:
-        return attention_mask
-    raise ValueError(
-        "attention_mask must have shape (T, S), (B, T, S) or (B, H, T, S). "
-        f"Received: shape {tuple(attention_mask.shape)}"
-    )
+    return attention_mask[:, None] if rank == 3 else attention_mask

@@ -32,26 +32,24 @@ def per_key(t: Tensor, batch: int | None, keys: int | None) -> Tensor:
     return t[:, None] if len(t.shape) == 1 else t
 
 
-def per_step(t: Tensor) -> Tensor:
+def per_step(t: Tensor, batch: int | None, steps: int | None) -> Tensor:
     """Arrange the time stamps of an elapsed horizon as `(B, T)` or `(1, T)`.
 
     Args:
         t: Seconds, `(B, T)`, or `(T,)` if all samples share them.
+        batch: The static batch size `B`, or None.
+        steps: The static number `T` of steps, or None.
 
     Returns:
         `t` with two axes.
 
     Raises:
-        ValueError: If `t` has another number of axes.
+        ValueError: If `t` has another shape.
     """
-    if len(t.shape) == 1:
-        return t[None, :]
-    if len(t.shape) == 2:
-        return t
-    raise ValueError(
-        "horizon='elapsed' needs time stamps in seconds of shape (B, T) or (T,). "
-        f"Received: shape {tuple(t.shape)}"
+    call_inputs.check_shape(
+        "t of horizon='elapsed', time stamps in seconds,", t, ("BT", "T"), B=batch, T=steps
     )
+    return t[None, :] if len(t.shape) == 1 else t
 
 
 def elapsed(query_times: Tensor, key_times: Tensor, dtype: str) -> Tensor:

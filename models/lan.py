@@ -250,11 +250,9 @@ class LAN(keras.layers.Layer):
     def build(self, input_shape: Any) -> None:
         """Create the weights for inputs of the given shapes."""
         query, key, value, _ = call_inputs.unpack(call_inputs.shapes_of(input_shape))
-        for name, shape in (("query", query), ("key", key), ("value", value)):
-            if len(shape) != 3 or shape[-1] is None:
-                raise ValueError(
-                    f"LAN needs features of shape (B, T, features). Received: {name} of shape {shape}"
-                )
+        call_inputs.check_features(query, key, value)
+        if None in (query[-1], key[-1], value[-1]):
+            raise ValueError(f"LAN needs a known number of features. Received: shapes {input_shape}")
         self.q_dense.build(query)
         self.k_dense.build(key)
         self.v_dense.build(value)
@@ -291,6 +289,7 @@ class LAN(keras.layers.Layer):
         training: bool | None = None,
     ) -> Any:
         """Attend, see the class."""
+        inputs = self._checked(inputs, mask, attention_mask)
         if self._is_single_key(inputs, mask, attention_mask, training):
             return self._value_of_single_key(inputs)
         every_query = self.return_sequences or self.return_attention
@@ -334,6 +333,7 @@ class LAN(keras.layers.Layer):
             ValueError: If the layer has no weights yet, or as in the call.
         """
         self._check_built()
+        inputs = self._checked(inputs, mask, attention_mask)
         gate_weights = self._gate_weights()
         queries, memory = self._project(inputs, mask, attention_mask, use_causal_mask, True, gate_weights)
         phi, tau, time, logits = self._logits(queries, memory, gate_weights)
@@ -384,15 +384,22 @@ class LAN(keras.layers.Layer):
             first, with `return_attention`; and the new state.
 
         Raises:
-            ValueError: If `x` has not two axes.
+            ValueError: If the layer has no weights yet, or the shapes do not fit.
         """
+        self._check_built()
         if len(x.shape) != 2:
             raise ValueError(
                 f"step takes the features of one step, (B, features). Received: shape {tuple(x.shape)}"
             )
+        if len({x.shape[0], state.times.shape[0]} - {None}) > 1:
+            raise ValueError(
+                "step needs the state of as many sequences as x has. "
+                f"Received: x of shape {tuple(x.shape)}, a state of {state.times.shape[0]} sequences"
+            )
+        times = ops.convert_to_tensor(t, dtype="float64")
+        call_inputs.check_shape("t", times, ("", "B"), B=x.shape[0])
         x = x[:, None, :]
-        times = ops.reshape(ops.convert_to_tensor(t, dtype="float64"), (-1, 1))
-        times = ops.broadcast_to(times, (ops.shape(x)[0], 1))
+        times = ops.broadcast_to(ops.reshape(times, (-1, 1)), (ops.shape(x)[0], 1))
         gate_weights = self._gate_weights()
         newest = self._remember(x, x, times, None, gate_weights)
         state = state.push(newest)
@@ -404,7 +411,7 @@ class LAN(keras.layers.Layer):
 
     def _project(
         self,
-        inputs: Any,
+        inputs: list[Tensor],
         mask: Any,
         attention_mask: Tensor | None,
         use_causal_mask: bool,
@@ -412,7 +419,6 @@ class LAN(keras.layers.Layer):
         gate_weights: _GateWeights,
     ) -> tuple[_Queries, streaming.KeyMemory]:
         """Project the inputs and gather what queries and keys need of each other."""
-        inputs = call_inputs.as_list(inputs)
         query, key, value, t = call_inputs.unpack(inputs)
         query_times, key_times = self._times(t, query, key)
         positions = None
@@ -463,19 +469,21 @@ class LAN(keras.layers.Layer):
 
     def _times(self, t: Tensor | None, query: Tensor, key: Tensor) -> tuple[Tensor | None, Tensor | None]:
         """Return the time stamps of the queries, if they matter, and those (or the factors) of the keys."""
-        if not self._reads_elapsed_time:
+        if self.horizon == "gate":
             return None, None if t is None else horizons.per_key(t, key.shape[0], key.shape[1])
+        if not self._reads_elapsed_time:
+            return None, None
         if t is None:
             raise ValueError(
                 "horizon='elapsed' needs time stamps, (x, t) or (query, key, value, t). Received: no t"
             )
-        times = horizons.per_step(t)
-        lengths = {x.shape[1] for x in (query, key, times)} - {None}
+        lengths = {query.shape[1], key.shape[1], *t.shape[-1:]} - {None}
         if len(lengths) > 1:
             raise ValueError(
                 "horizon='elapsed' needs one time stamp for every step of query and key alike. Received: "
-                f"query {tuple(query.shape)}, key {tuple(key.shape)}, t {tuple(times.shape)}"
+                f"query {tuple(query.shape)}, key {tuple(key.shape)}, t {tuple(t.shape)}"
             )
+        times = horizons.per_step(t, query.shape[0], query.shape[1])
         return times, times
 
     @property
@@ -627,7 +635,7 @@ class LAN(keras.layers.Layer):
 
     def _output_of_last(
         self,
-        inputs: Any,
+        inputs: list[Tensor],
         mask: Any,
         attention_mask: Tensor | None,
         use_causal_mask: bool,
@@ -636,7 +644,7 @@ class LAN(keras.layers.Layer):
         """Return the output `(B, d_model)` of the last query, whose means of the inputs are projected."""
         gate_weights = self._gate_weights()
         queries, memory = self._project(inputs, mask, attention_mask, use_causal_mask, False, gate_weights)
-        _, _, value, _ = call_inputs.unpack(call_inputs.as_list(inputs))
+        _, _, value, _ = call_inputs.unpack(inputs)
         weights = self._weights(queries, memory, gate_weights)[:, :, 0]
         weights = ops.cast(self.dropout_layer(weights, training=training), self.compute_dtype)
         means = ops.matmul(weights, ops.cast(value, self.compute_dtype))
@@ -647,9 +655,9 @@ class LAN(keras.layers.Layer):
         heads = ops.sum(projected * ops.cast(own, self.compute_dtype), axis=1)
         return self.activation(self.out_dense(heads))
 
-    def _are_many_keys(self, inputs: Any) -> bool:
+    def _are_many_keys(self, inputs: list[Tensor]) -> bool:
         """Return whether it is known that the keys are many, and nothing of their evaluation is random."""
-        _, key, _, _ = call_inputs.unpack(call_inputs.as_list(inputs))
+        _, key, _, _ = call_inputs.unpack(inputs)
         return key.shape[1] is not None and key.shape[1] >= KEYS_TO_COMPILE and not self.dropout
 
     def _weights(self, queries: _Queries, memory: streaming.KeyMemory, gate_weights: _GateWeights) -> Tensor:
@@ -707,21 +715,25 @@ class LAN(keras.layers.Layer):
         return self.activation(self.out_dense(ops.reshape(heads, (batch, length, self.d_model))))
 
     def _is_single_key(
-        self, inputs: Any, mask: Any, attention_mask: Tensor | None, training: bool | None
+        self, inputs: list[Tensor], mask: Any, attention_mask: Tensor | None, training: bool | None
     ) -> bool:
         """Return whether one query attends one key, whose weight is 1 whatever the logit."""
-        inputs = call_inputs.as_list(inputs)
         query, key, _, _ = call_inputs.unpack(inputs)
         masked = attention_mask is not None or call_inputs.key_mask(inputs, mask) is not None
         weights_matter = self.return_attention or (self.dropout and training)
         return query.shape[1] == key.shape[1] == 1 and not masked and not weights_matter
 
-    def _value_of_single_key(self, inputs: Any) -> Tensor:
-        query, key, value, t = call_inputs.unpack(call_inputs.as_list(inputs))
+    def _value_of_single_key(self, inputs: list[Tensor]) -> Tensor:
+        query, key, value, t = call_inputs.unpack(inputs)
         self._times(t, query, key)
         self._warn_of_single_key(key)
         output = self.activation(self.out_dense(self.v_dense(value)))
         return output if self.return_sequences else output[:, 0]
+
+    def _checked(self, inputs: Any, mask: Any, attention_mask: Tensor | None) -> list[Tensor]:
+        inputs = call_inputs.as_list(inputs)
+        call_inputs.check(inputs, mask, attention_mask, self.num_heads)
+        return inputs
 
     def _check_built(self) -> None:
         if not self.built:

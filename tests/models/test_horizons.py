@@ -42,12 +42,12 @@ def test_time_of_other_ranks_is_refused():
     with pytest.raises(ValueError, match=r"Received: shape \(2, 3, 4\)"):
         horizons.per_key(np.ones((2, 3, 4)), 2, 3)
     with pytest.raises(ValueError, match=r"shape \(B, T\) or \(T,\).* Received: shape \(\)"):
-        horizons.per_step(np.float64(1.0))
+        horizons.per_step(np.float64(1.0), 2, 3)
 
 
 def test_shared_time_stamps_get_a_batch_axis():
-    assert horizons.per_step(np.ones(7)).shape == (1, 7)
-    assert horizons.per_step(np.ones((3, 7))).shape == (3, 7)
+    assert horizons.per_step(np.ones(7), 3, 7).shape == (1, 7)
+    assert horizons.per_step(np.ones((3, 7)), 3, 7).shape == (3, 7)
 
 
 def test_elapsed_is_the_time_from_key_to_query():

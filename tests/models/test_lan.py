@@ -271,6 +271,7 @@ def test_at_infinite_age_it_is_the_steady_mode():
 def test_steady_mode_needs_no_time():
     layer = built(8, 2, mode="steady", **ELAPSED)
     np.testing.assert_array_equal(layer((X, T)), layer(X))
+    np.testing.assert_array_equal(layer((X, T[0])), layer(X))
 
 
 @pytest.mark.skipif(not HAS_FLOAT64, reason="Unix times need float64")
@@ -521,11 +522,49 @@ def test_constructor_refuses(options, message):
         (ELAPSED, (X, 1.0), r"Received: shape \(\)"),
         (ELAPSED, (X, T[:, :9]), r"t \(3, 9\)"),
         (ELAPSED, (X, X[:, :9], X[:, :9], T), r"query \(3, 10, 6\), key \(3, 9, 6\)"),
+        (ELAPSED, (X, np.ones((4, 10))), r"\(B, T\) or \(T,\), where B=3, T=10\. Received: shape \(4, 10\)"),
+        ({}, (X, np.ones((3, 9))), r"where B=3, S=10\. Received: shape \(3, 9\)"),
+        ({}, (X, np.ones(4)), r"where B=3, S=10\. Received: shape \(4,\)"),
+        ({}, (X, X, X[:, :9]), r"key and value the same length\. Received: .*value of shape \(3, 9, 6\)"),
+        ({}, (X[:, :1], X[:, :1], X[:, :5]), r"key and value the same length\. Received: "),
+        ({}, (X, X[:2], X[:2]), r"same batch size.* Received: .*key of shape \(2, 10, 6\)"),
     ],
 )
 def test_call_refuses(options, inputs, message):
     with pytest.raises(ValueError, match=message):
         LAN(8, 2, **options)(inputs)
+    layer = built(8, 2, **options)
+    with pytest.raises(ValueError, match=message):
+        layer.inspect(inputs)
+
+
+@pytest.mark.parametrize(
+    ("masks", "message"),
+    [
+        (
+            {"mask": np.ones((3, 9), bool)},
+            r"mask must .*\(B, S\), where B=3, S=10\. Received: shape \(3, 9\)",
+        ),
+        ({"mask": np.ones((3, 10, 1), bool)}, r"Received: shape \(3, 10, 1\)"),
+        ({"attention_mask": np.ones((10, 9), bool)}, r"S=10, T=10, H=2\. Received: shape \(10, 9\)"),
+        ({"attention_mask": np.ones(10, bool)}, r"attention_mask must .* Received: shape \(10,\)"),
+    ],
+)
+def test_call_refuses_masks(masks, message):
+    for layer in (LAN(8, 2), LAN(8, 2, return_sequences=True)):
+        with pytest.raises(ValueError, match=message):
+            layer(X, **masks)
+
+
+def test_a_time_in_the_place_of_the_mask_is_refused():
+    with pytest.raises(ValueError, match=r"pass \(x, t\) as one tuple\. Received: a mask of float"):
+        LAN(8, 2)(X, T)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int32", "uint8"])
+def test_masks_of_integers_are_welcome(dtype):
+    layer, mask = built(8, 2), np.arange(10) >= np.full((3, 1), 4)
+    np.testing.assert_array_equal(layer(X, mask=mask.astype(dtype)), layer(X, mask=mask))
 
 
 def test_inspection_takes_arrays_and_numbers():
@@ -538,8 +577,3 @@ def test_inspection_takes_arrays_and_numbers():
 def test_inspection_needs_weights():
     with pytest.raises(ValueError, match="Build layer 'fresh' or call it once"):
         LAN(8, 2, name="fresh").inspect(X)
-
-
-def test_attention_mask_of_one_axis_is_refused():
-    with pytest.raises(ValueError, match=r"attention_mask must .* Received: shape \(10,\)"):
-        LAN(8, 2)(X, attention_mask=np.ones(10, bool))

@@ -170,3 +170,9 @@ def test_refuses_what_it_cannot_stream():
         twin(layer, window=4).initial_state(1, 5)
     with pytest.raises(ValueError, match=r"Received: shape \(3, 20, 6\)"):
         layer.step(X, 0.0, layer.initial_state(BATCH, 4))
+    with pytest.raises(ValueError, match=r"x of shape \(3, 6\), a state of 2 sequences"):
+        layer.step(X[:, 0], 0.0, layer.initial_state(2, 4))
+    with pytest.raises(ValueError, match=r"\(\) or \(B,\), where B=3\. Received: shape \(4,\)"):
+        layer.step(X[:, 0], np.zeros(4), layer.initial_state(BATCH, 4))
+    with pytest.raises(ValueError, match="Build layer 'fresh'"):
+        LAN(8, 2, name="fresh").step(X[:, 0], 0.0, layer.initial_state(BATCH, 4))
