@@ -762,6 +762,23 @@ class LAN(keras.layers.Layer):
         output = (batch, length, self.d_model) if self.return_sequences else (batch, self.d_model)
         return (output, (batch, self.num_heads, length, key[1])) if self.return_attention else output
 
+    def compute_output_spec(
+        self, inputs: Any, mask: Any = None, attention_mask: Any = None, **kwargs: Any
+    ) -> Any:
+        """Return the symbolic output, and the weights in their own type if they are returned.
+
+        Raises:
+            ValueError: As in the call.
+        """
+        inputs = self._checked(inputs, mask, attention_mask)
+        query, key, _, t = call_inputs.unpack(inputs)
+        self._times(t, query, key)
+        shapes = self.compute_output_shape([tuple(x.shape) for x in inputs])
+        if not self.return_attention:
+            return keras.KerasTensor(shapes, dtype=self.compute_dtype)
+        types = self.compute_dtype, self._gate_dtype
+        return tuple(keras.KerasTensor(shape, dtype) for shape, dtype in zip(shapes, types, strict=True))
+
     def get_config(self) -> dict[str, Any]:
         """Return all constructor arguments."""
         return {

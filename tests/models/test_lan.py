@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from models import call_inputs
 from models.lan import LAN
 from tests.models.lan_reference import built, features, numpy, pairwise, softmax_attention, time_stamps, twin
 
@@ -464,6 +465,8 @@ def test_half_precision_keeps_full_gates_and_softmax(policy, options):
     expected_output, expected_weights = layer(inputs)
     assert keras.backend.standardize_dtype(output.dtype) == half.compute_dtype
     assert keras.backend.standardize_dtype(weights.dtype) == "float32"
+    symbolic = half([keras.KerasTensor((3, 10, 6)), keras.KerasTensor((3, 10), dtype="float64")])
+    assert [x.dtype for x in symbolic] == [half.compute_dtype, "float32"]
     assert {keras.backend.standardize_dtype(w.dtype) for w in half.weights} == {"float32"}
     np.testing.assert_allclose(numpy(weights).sum(axis=-1), 1, atol=1e-6)
     digits = 2.0 ** (-7 if policy == "mixed_bfloat16" else -10)
@@ -533,6 +536,9 @@ def test_constructor_refuses(options, message):
 def test_call_refuses(options, inputs, message):
     with pytest.raises(ValueError, match=message):
         LAN(8, 2, **options)(inputs)
+    symbolic = [keras.KerasTensor(np.shape(x)) for x in call_inputs.as_list(inputs)]
+    with pytest.raises(ValueError, match=message):
+        LAN(8, 2, **options)(symbolic)
     layer = built(8, 2, **options)
     with pytest.raises(ValueError, match=message):
         layer.inspect(inputs)
