@@ -585,8 +585,17 @@ class LAN(keras.layers.Layer):
         start = self._dot_products(queries, memory) if self._needs_keys else None
         if self.mode == "exact":
             return phi, tau, time, solvers.exact(phi, tau, time, start)
-        step = self.delta_t if time is None else time / self.euler_steps
+        step = self._euler_step(queries, memory, time)
         return phi, tau, time, solvers.euler(phi, tau, step, self.euler_steps, start, self.euler_guard)
+
+    def _euler_step(self, queries: _Queries, memory: streaming.KeyMemory, time: Tensor | None) -> Tensor:
+        if time is None:
+            return self.delta_t
+        step, mask = time / self.euler_steps, self._mask(queries, memory)
+        if self.euler_guard or mask is None:
+            return step
+        # A masked key may be so old that its logit overflows; its gradient would be 0 times infinity.
+        return ops.where(mask, step, 0.0)
 
     def _dot_products(self, queries: _Queries, memory: streaming.KeyMemory) -> Tensor:
         scaled = ops.cast(queries.queries, self._gate_dtype) / math.sqrt(self.head_dim)

@@ -18,6 +18,7 @@ VARIANTS = {
     "policy": {**ELAPSED, "time_scale": 0.3},
     "learned": {**ELAPSED, "learn_time_scale": True, "gate_activation": "tanh"},
     "euler": {**ELAPSED, "mode": "euler", "euler_guard": True},
+    "unguarded": {**ELAPSED, "mode": "euler"},
     "published": {},
     "steady": {"mode": "steady"},
 }

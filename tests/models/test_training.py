@@ -233,3 +233,13 @@ def test_gradients_with_a_fully_masked_row_are_finite():
     assert all(np.isfinite(g).all() for g in found)
     assert not found[0][1].any()
     assert numpy(found[0][0]).any()
+
+
+@pytest.mark.parametrize("options", [{}, {"learn_time_scale": True}, {"query_chunk": 4}], ids=str)
+@pytest.mark.filterwarnings("ignore:Rematerialization")
+def test_gradients_of_padding_as_old_as_the_epoch_are_finite(options):
+    layer = built(8, 2, mode="euler", euler_steps=10, return_sequences=True, **ELAPSED, **options)
+    mask = np.tile(np.arange(10) >= 3, (3, 1))
+    times = np.where(mask, T + 1.7e9, 0.0)
+    actual = gradients(lambda x: layer((x, times), mask=mask), [X], layer.trainable_variables)
+    assert all(np.isfinite(gradient).all() for gradient in actual)
