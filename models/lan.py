@@ -302,7 +302,8 @@ class LAN(keras.layers.Layer):
         queries, memory = self._project(
             inputs, mask, attention_mask, use_causal_mask, every_query, gate_weights
         )
-        if self.query_chunk and every_query and not self._factorises(queries, memory):
+        is_empty = inputs[0].shape[1] == 0  # It makes no chunk.
+        if self.query_chunk and every_query and not (is_empty or self._factorises(queries, memory)):
             heads, weights = self._attend_in_chunks(queries, memory, gate_weights, self.query_chunk)
         else:
             heads, weights = self._attend(queries, memory, gate_weights, training)
@@ -742,6 +743,11 @@ class LAN(keras.layers.Layer):
     def _checked(self, inputs: Any, mask: Any, attention_mask: Tensor | None) -> list[Tensor]:
         inputs = call_inputs.as_list(inputs)
         call_inputs.check(inputs, mask, attention_mask, self.num_heads)
+        if not self.return_sequences and inputs[0].shape[1] == 0:
+            raise ValueError(
+                "A sequence without steps has no last one to return. "
+                f"Received: query of shape {tuple(inputs[0].shape)}"
+            )
         return inputs
 
     def _check_built(self) -> None:

@@ -233,6 +233,14 @@ def test_chunks_with_one_mask_row_for_all_queries():
     np.testing.assert_allclose(twin(layer, query_chunk=4)(X, attention_mask=mask), whole, atol=1e-6)
 
 
+@pytest.mark.parametrize("size", [None, 4])
+def test_an_empty_sequence_gives_an_empty_one(size):
+    layer = built(8, 2, return_sequences=True, return_attention=True, query_chunk=size)
+    output, weights = layer(X[:, :0])
+    assert tuple(output.shape) == (3, 0, 8)
+    assert tuple(weights.shape) == (3, 2, 0, 0)
+
+
 @parametrize(TIMED_VARIANTS)
 def test_a_sample_does_not_depend_on_its_batch_mates(options):
     layer = built(8, 2, return_sequences=True, **options)
@@ -519,6 +527,7 @@ def test_constructor_refuses(options, message):
     ("options", "inputs", "message"),
     [
         ({}, X[0], r"Received: query of shape \(10, 6\)"),
+        ({}, X[:, :0], r"no last one to return\. Received: query of shape \(3, 0, 6\)"),
         ({}, [X, X, X, X, X], "Received: 5 inputs"),
         ({}, (X, np.ones((2, 2, 2))), r"Received: shape \(2, 2, 2\)"),
         (ELAPSED, X, "needs time stamps.* Received: no t"),
