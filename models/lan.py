@@ -98,7 +98,8 @@ class LAN(keras.layers.Layer):
         use_bias: Whether projections and hidden gate layers have a bias.
         return_attention: Whether to return `(output, weights)`, the weights of all queries.
         return_sequences: Whether to return all time steps instead of the last one. Only the queries that are
-            returned are evaluated, so that the last step alone costs O(T).
+            returned are evaluated, so that the last step alone costs O(T). It is the query even where it is
+            masked: pad on the left.
         horizon: When logits are read. `"gate"`: at ``sigmoid(time_a(u) t + time_b(u))`` in exact mode, at
             ``euler_steps * delta_t`` in Euler mode. `"elapsed"`: at the time from key to query,
             ``max(t_i - t_j, 0) / time_scale``; Euler mode divides it into `euler_steps` steps.
