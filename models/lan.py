@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import keras
@@ -173,17 +174,8 @@ class LAN(keras.layers.Layer):
         _check_choice("mode", mode, MODES)
         _check_choice("horizon", horizon, HORIZONS)
         _check_choice("initial", initial, INITIALS)
-        _check_positive(
-            d_model=d_model,
-            num_heads=num_heads,
-            euler_steps=euler_steps,
-            phi_hidden=phi_hidden,
-            tau_epsilon=tau_epsilon,
-            delta_t=delta_t,
-            time_scale=time_scale,
-            window=window,
-            query_chunk=query_chunk,
-        )
+        d_model, num_heads = _count("d_model", d_model), _count("num_heads", num_heads)
+        _check_positive(tau_epsilon=tau_epsilon, delta_t=delta_t, time_scale=time_scale)
         if d_model % num_heads:
             raise ValueError(
                 f"d_model must be a multiple of num_heads. Received: d_model={d_model}, num_heads={num_heads}"
@@ -202,9 +194,9 @@ class LAN(keras.layers.Layer):
         self.num_heads = num_heads
         self.head_dim = d_model // num_heads
         self.mode = mode
-        self.euler_steps = euler_steps
+        self.euler_steps = _count("euler_steps", euler_steps)
         self.activation = keras.activations.get(activation)
-        self.phi_hidden = phi_hidden
+        self.phi_hidden = _count("phi_hidden", phi_hidden)
         self.tau_epsilon = tau_epsilon
         self.delta_t = delta_t
         self.dropout = dropout
@@ -217,8 +209,8 @@ class LAN(keras.layers.Layer):
         self.euler_guard = euler_guard
         self.time_scale = time_scale
         self.learn_time_scale = learn_time_scale
-        self.window = window
-        self.query_chunk = query_chunk
+        self.window = None if window is None else _count("window", window)
+        self.query_chunk = None if query_chunk is None else _count("query_chunk", query_chunk)
         self.supports_masking = True
         self._warned_of_single_key = False
         # Gates and softmax need more digits than half precision has.
@@ -362,13 +354,15 @@ class LAN(keras.layers.Layer):
         self._check_built()
         if window is None:
             window = self.window
-        if window is None or window < 1 or self.window not in (None, window):
+        if window is None or self.window not in (None, window):
             raise ValueError(
                 f"The state needs one window, equal to the layer's if that has one. "
                 f"Received: window={window}, layer.window={self.window}"
             )
         features = self._terms + self.head_dim * (2 if self._needs_keys else 1)
-        return streaming.empty_state(batch_size, self.num_heads, window, features, self._gate_dtype)
+        return streaming.empty_state(
+            batch_size, self.num_heads, _count("window", window), features, self._gate_dtype
+        )
 
     def step(self, x: Tensor, t: Any, state: streaming.StreamState) -> tuple[Any, streaming.StreamState]:
         """Take in one more step of self-attention and evaluate its query, in O(window).
@@ -829,10 +823,17 @@ def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}. Received: {name}={value!r}")
 
 
-def _check_positive(**values: float | None) -> None:
+def _count(name: str, value: Any) -> int:
+    """Return a positive integer as a Python number, which NumPy's are not to Keras."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{name} must be a positive integer. Received: {name}={value!r}")
+    return int(value)
+
+
+def _check_positive(**values: float) -> None:
     for name, value in values.items():
-        if value is not None and not value > 0:
-            raise ValueError(f"{name} must be positive. Received: {name}={value!r}")
+        if not 0 < value < math.inf:
+            raise ValueError(f"{name} must be positive and finite. Received: {name}={value!r}")
 
 
 def _float_fields(bundle: NamedTuple) -> dict[str, Tensor]:

@@ -504,7 +504,12 @@ def test_a_window_of_one_warns_too():
     ("options", "message"),
     [
         ({"num_heads": 3}, "multiple of num_heads. Received: d_model=8, num_heads=3"),
-        ({"d_model": 0}, "d_model must be positive. Received: d_model=0"),
+        ({"d_model": 0}, "d_model must be a positive integer. Received: d_model=0"),
+        ({"d_model": 8.0}, "d_model must be a positive integer. Received: d_model=8.0"),
+        ({"num_heads": True}, "Received: num_heads=True"),
+        ({"euler_steps": 2.5}, "Received: euler_steps=2.5"),
+        ({"phi_hidden": "64"}, "Received: phi_hidden='64'"),
+        ({"delta_t": float("inf")}, "delta_t must be positive and finite. Received: delta_t=inf"),
         ({"mode": "fast"}, "mode must be one of 'exact', 'euler', 'steady'. Received: mode='fast'"),
         ({"horizon": "late"}, "Received: horizon='late'"),
         ({"initial": "one"}, "Received: initial='one'"),
@@ -521,6 +526,11 @@ def test_a_window_of_one_warns_too():
 def test_constructor_refuses(options, message):
     with pytest.raises(ValueError, match=r"(?s)" + message.replace(".", r"\.")):
         LAN(**{"d_model": 8, "num_heads": 2, **options})
+
+
+def test_counts_may_be_numpy_integers():
+    layer = LAN(np.int64(8), np.int32(2), window=np.uint8(4))
+    assert tuple(layer(X).shape) == (3, 8)
 
 
 @pytest.mark.parametrize(

@@ -165,8 +165,9 @@ def test_refuses_what_it_cannot_stream():
     layer = built(8, 2)
     with pytest.raises(ValueError, match=r"Received: window=None, layer\.window=None"):
         layer.initial_state(1)
-    with pytest.raises(ValueError, match="Received: window=0"):
-        layer.initial_state(1, 0)
+    for window in (0, 2.5):
+        with pytest.raises(ValueError, match=f"window must be a positive integer. Received: window={window}"):
+            layer.initial_state(1, window)
     with pytest.raises(ValueError, match=r"Received: window=5, layer\.window=4"):
         twin(layer, window=4).initial_state(1, 5)
     with pytest.raises(ValueError, match=r"Received: shape \(3, 20, 6\)"):
