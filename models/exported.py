@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SUFFIX = ".tflite"
-NEVER_S = -1.0
+NO_AGE_S = -1.0
 """Stands for the age of a frame that there has not been."""
 
 
@@ -88,7 +88,7 @@ class LiteRtNetwork:
         """
         values: dict[str, Any] = {"frame": frame[None]}
         if memory is not None:
-            ages_s = [NEVER_S if then_s is None else max(time_s - then_s, 0.0) for then_s in memory.times_s]
+            ages_s = [NO_AGE_S if then_s is None else max(time_s - then_s, 0.0) for then_s in memory.times_s]
             values |= {"earlier": memory.features, "seconds_ago": np.array([ages_s], np.float32)}
         outputs, features = self._run(values)
         if memory is None or features is None:

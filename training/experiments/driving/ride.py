@@ -8,11 +8,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from models.exported import NO_AGE_S
 from training.carracing.recipe import PREPROCESSING
 from training.carracing.simulator import OnDemandCarRacing
 from training.experiments.driving.window_driver import WindowDriver
-
-NEVER_S = -1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +104,7 @@ class Driver:
             seeing = [place for place in going if rides[place].frame is not None]
             if seeing:
                 now_s = np.array([rides[place].time_s for place in seeing])[:, None]
-                ages_s = np.nan_to_num(now_s - times_s[seeing], nan=NEVER_S).astype(np.float32)
+                ages_s = np.nan_to_num(now_s - times_s[seeing], nan=NO_AGE_S).astype(np.float32)
                 frames = np.stack([rides[place].frame for place in seeing])
                 outputs, newest = self._step(
                     tf.constant(frames), tf.constant(features[seeing]), tf.constant(ages_s)
