@@ -270,7 +270,7 @@ def _with_exponentials(shares: tuple[Tensor, ...], evaluate: Callable[[Exponenti
     The choice is made once for all that is evaluated: one for each product would cut the loop over the pairs,
     which a compiler fuses, into pieces.
     """
-    fit = ops.all([ops.all(ops.abs(share) <= LARGEST_SHARE) for share in shares])
+    fit = ops.all(ops.stack([ops.all(ops.abs(share) <= LARGEST_SHARE) for share in shares]))
     return ops.cond(fit, lambda: evaluate(_products), lambda: evaluate(_exponentials_of_sums))
 
 
