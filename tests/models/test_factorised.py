@@ -61,8 +61,7 @@ def test_layer_equals_its_plain_form(mask, t):
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="differentiates with TensorFlow")
-@pytest.mark.parametrize("run", ["eager", "graph", "jit"])
-@pytest.mark.parametrize("chunk", [None, 32])
+@pytest.mark.parametrize(("run", "chunk"), [("eager", None), ("graph", None), ("jit", 32)])
 def test_large_shares_change_neither_output_nor_gradients(run, chunk):
     import tensorflow as tf
 
