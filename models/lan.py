@@ -724,9 +724,11 @@ class LAN(keras.layers.Layer):
     ) -> bool:
         """Return whether one query attends one key, whose weight is 1 whatever the logit."""
         query, key, _, _ = call_inputs.unpack(inputs)
+        if not query.shape[1] == key.shape[1] == 1:
+            return False
         masked = attention_mask is not None or call_inputs.key_mask(inputs, mask) is not None
         weights_matter = self.return_attention or (self.dropout and training)
-        return query.shape[1] == key.shape[1] == 1 and not masked and not weights_matter
+        return not masked and not weights_matter
 
     def _value_of_single_key(self, inputs: list[Tensor]) -> Tensor:
         query, key, value, t = call_inputs.unpack(inputs)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import UserError
-from models.files import read_json, write_json
+from models.files import check_writable, read_json, write_json
 
 
 def settle(file: Path, settings: dict[str, Any]) -> None:
@@ -19,12 +19,8 @@ def settle(file: Path, settings: dict[str, Any]) -> None:
         UserError: The folder was begun with others, or cannot be written.
     """
     if not file.exists():
-        try:
-            write_json(file, settings)
-        except OSError as error:
-            raise UserError(
-                f"The folder {file.parent} cannot be written ({error.strerror}): choose another."
-            ) from None
+        check_writable(file)
+        write_json(file, settings)
     elif read_json(file) != json.loads(json.dumps(settings)):
         raise UserError(
             f"The folder {file.parent} was begun with other settings, which its {file.name} holds: "

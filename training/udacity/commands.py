@@ -65,11 +65,10 @@ def train(
     described = [_description(recording, rows) for recording in recordings]
     folder = work or Path("build/udacity")
     if architecture is Architecture.PILOTNET_LAN:
-        out = out or Path("build/udacity-pilotnet-lan.keras")
-        _train_pilotnet(recordings, described, out, folder, seed, scale)
+        make, name = _train_pilotnet, "udacity-pilotnet-lan.keras"
     else:
-        out = out or Path("build/udacity-lan.weights.h5")
-        _train_lan(recordings, described, out, folder, seed, scale)
+        make, name = _train_lan, "udacity-lan.weights.h5"
+    make(recordings, described, out or Path("build") / name, folder, seed, scale)
 
 
 def _train_lan(
