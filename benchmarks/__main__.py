@@ -1,8 +1,8 @@
 """Run the benchmarks: `python -m benchmarks [NAME ...]`, all of them without a name.
 
 Every module of this folder with a function `run() -> list[dict]` is a benchmark; its docstring says what it
-measures. Its rows replace its earlier ones in `build/bench.json`, and `docs/benchmarks.md` is written anew
-from all rows there.
+measures. Its rows replace its earlier ones in `build/bench.json`, and its section of `docs/benchmarks.md` is
+written anew; the sections of benchmarks that have not run here stay.
 """
 
 from __future__ import annotations

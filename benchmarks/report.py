@@ -22,31 +22,24 @@ Row = dict[str, Any]
 
 
 def write(rows: list[Row], descriptions: Mapping[str, str]) -> None:
-    """Write the report and its plots.
+    """Write the report and its plots; what it says about benchmarks without results stays.
 
     Args:
-        rows: The results of all benchmarks.
-        descriptions: For each benchmark what it measures, as the docstring of its module.
+        rows: The results of the benchmarks that have run here.
+        descriptions: For each benchmark there is, what it measures, as the docstring of its module.
     """
-    sections = defaultdict(list)
+    found = defaultdict(list)
     for row in rows:
-        sections[row["benchmark"]].append(row)
+        found[row["benchmark"]].append(row)
+    sections = _written() | {name: _section(name, descriptions.get(name, ""), found[name]) for name in found}
     parts = [
         "# Benchmarks",
         "Written by `make bench` (`make bench NAME=layer` for one of them) from its results in "
         "`build/bench.json`. All contestants of a ratio run in turns in one process, or side by side on one "
         "machine; a figure is the median of several rounds, with the smallest and the largest beside it.",
+        *(sections[name] for name in sorted(sections) if name in descriptions),
     ]
-    for name in sorted(sections):
-        found = sections[name]
-        parts += [f"## {name}", descriptions.get(name, "").strip(), _measured(found)]
-        ratios = [match for row in found if (match := _LAYER_METRIC.fullmatch(row["metric"]))]
-        if ratios:
-            parts += _layer_section(found)
-            found = [row for row in found if not _LAYER_METRIC.fullmatch(row["metric"])]
-        if found:
-            parts.append(_table(found))
-    REPORT.write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
+    REPORT.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
 def machine() -> str:
@@ -63,6 +56,23 @@ def figure(value: float | None) -> str:
     if value is None:
         return ""
     return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def _written() -> dict[str, str]:
+    """Return the sections of the report as it is."""
+    text = REPORT.read_text(encoding="utf-8") if REPORT.exists() else ""
+    sections = re.split(r"^## ", text, flags=re.MULTILINE)[1:]
+    return {section.split("\n", 1)[0]: f"## {section.rstrip()}" for section in sections}
+
+
+def _section(name: str, description: str, rows: list[Row]) -> str:
+    parts = [f"## {name}", description.strip(), _measured(rows)]
+    if any(_LAYER_METRIC.fullmatch(row["metric"]) for row in rows):
+        parts += _layer_section(rows)
+        rows = [row for row in rows if not _LAYER_METRIC.fullmatch(row["metric"])]
+    if rows:
+        parts.append(_table(rows))
+    return "\n\n".join(part for part in parts if part)
 
 
 def _processor() -> str:
