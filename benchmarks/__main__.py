@@ -1,8 +1,9 @@
 """Run the benchmarks: `python -m benchmarks [NAME ...]`, all of them without a name.
 
-Every module of this folder with a function `run() -> list[dict]` is a benchmark; its docstring says what it
-measures. Its rows replace its earlier ones in `build/bench.json`, and its section of `docs/benchmarks.md` is
-written anew; the sections of benchmarks that have not run here stay.
+A benchmark is a module of this folder with a function `run() -> list[dict]`; its docstring says what it
+measures. It runs in a process of its own, so that none finds threads limited or functions compiled by
+another. Its rows replace its earlier ones in `build/bench.json`, and its section of `docs/benchmarks.md` is
+written anew; all other sections stay.
 """
 
 from __future__ import annotations
@@ -10,46 +11,51 @@ from __future__ import annotations
 import datetime
 import importlib
 import json
-import pkgutil
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 from rich.console import Console
 from rich.table import Column, Table
 
-import benchmarks
 from benchmarks import report
+from benchmarks.timing import Row
 
+BENCHMARKS = (
+    "frame_path",
+    "layer",
+    "loop",
+    "memory",
+    "pipeline",
+    "precision",
+    "profiles",
+    "simulation",
+    "streaming",
+    "training_step",
+)
 RESULTS = Path("build/bench.json")
-
-Row = dict[str, Any]
 
 
 def main(names: list[str]) -> None:
     """Run the named benchmarks, or all."""
-    modules = _modules()
-    if unknown := sorted(set(names) - set(modules)):
-        sys.exit(f"No such benchmark: {', '.join(unknown)}. Known: {', '.join(sorted(modules))}")
-    for name in names or sorted(modules):
-        today = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
-        measured = {"date": today, "machine": report.machine()}
-        rows = [row | measured for row in modules[name].run()]
+    if unknown := sorted(set(names) - set(BENCHMARKS)):
+        sys.exit(f"No such benchmark: {', '.join(unknown)}. Known: {', '.join(BENCHMARKS)}")
+    for name in names or BENCHMARKS:
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+            description, rows = process.submit(_measure, name).result()
         # A log has no width of its own; the tables need some.
         Console(width=None if sys.stdout.isatty() else 180).print(_table(rows))
         _save(rows)
-    descriptions = {name: module.__doc__ or "" for name, module in modules.items()}
-    report.write(json.loads(RESULTS.read_text(encoding="utf-8")), descriptions)
+        report.write(name, description, rows)
 
 
-def _modules() -> dict[str, ModuleType]:
-    return {
-        info.name: module
-        for info in pkgutil.iter_modules(benchmarks.__path__)
-        if not info.name.startswith("_")
-        and hasattr(module := importlib.import_module(f"benchmarks.{info.name}"), "run")
-    }
+def _measure(name: str) -> tuple[str, list[Row]]:
+    """Return what a benchmark measures, and its results."""
+    module = importlib.import_module(f"benchmarks.{name}")
+    today = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
+    measured = {"date": today, "machine": report.machine()}
+    return module.__doc__ or "", [row | measured for row in module.run()]
 
 
 def _save(rows: list[Row]) -> None:
@@ -70,8 +76,8 @@ def _table(rows: list[Row]) -> Table:
         "against",
     )
     for row in rows:
-        figures = (report.figure(row.get(key)) for key in ("value", "min", "max"))
-        table.add_row(row["metric"], *figures, row["unit"], row.get("asked", ""), row["against"])
+        figures = (report.figure(row[key]) for key in ("value", "min", "max"))
+        table.add_row(row["metric"], *figures, row["unit"], row["asked"], row["against"])
     return table
 
 

@@ -30,7 +30,6 @@ import tempfile
 import time
 import tracemalloc
 from collections.abc import Callable
-from importlib import metadata
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -42,8 +41,8 @@ import simplejpeg
 from PIL import Image
 
 from benchmarks.frame_limit import Arithmetic, arithmetic
-from benchmarks.loop import exported_policy
 from benchmarks.our_way import OurWay, telemetry
+from benchmarks.timing import NETWORKS, Row, median_row, row
 from benchmarks.usual_drive import network as usual_network
 from controller.interface import Policy
 from controller.pixel_policy import load_policy_factory
@@ -54,9 +53,10 @@ from models.exported import SUFFIX, LiteRtNetwork
 from models.published import INPUT_SHAPE, PREPROCESSING
 from sim_bridges.udacity.bridge import vehicle_frame
 from sim_bridges.udacity.camera import decode_frame, read_jpeg
-from sim_bridges.udacity.policies import THREADS
+from sim_bridges.udacity.policies import SHIPPED_WEIGHTS, THREADS
 from tests.models.test_published import Published
 
+PACKAGES = (*NETWORKS, "ai-edge-litert", "opencv-python-headless", "pillow", "simplejpeg")
 ROUNDS = 5
 OUR_FRAMES = 500
 USUAL_FRAMES = 100
@@ -74,7 +74,6 @@ PARTS = (
     "safety_and_reply",
 )
 
-Row = dict[str, Any]
 Way = Callable[[Any], object]
 Contestant = tuple[str, Way, list[Any], int]
 """Name, what is done with an item, the items, and how often in a round."""
@@ -90,7 +89,7 @@ def run() -> list[Row]:
         export(published.path)
         ours = OurWay(_policy(published.path))
         exported = checkpoint.beside(published.path, SUFFIX).read_bytes()
-        driver = OurWay(_policy(exported_policy(Path(folder))))
+    driver = OurWay(_policy(SHIPPED_WEIGHTS))
     usual = UsualWay(published.network)
     _check_same_steering(ours, usual, texts)
     rounds = _in_turns(
@@ -230,11 +229,12 @@ def _limits(rounds: Rounds, arithmetic: Arithmetic) -> list[Row]:
             "ratio",
             f"{1e6 * bare_s:.0f} us: the same, but matrix products of the convolutions' shapes",
         ),
-        _row(
+        row(
             "frame_path.convolutions.vs_limit",
             arithmetic.products_s / arithmetic.seconds,
             "ratio",
             f"bare products {1e6 * arithmetic.products_s:.0f} us, limit {1e6 * arithmetic.seconds:.0f} us",
+            packages=PACKAGES,
         ),
     ]
     for name in PARTS:
@@ -246,8 +246,7 @@ def _limits(rounds: Rounds, arithmetic: Arithmetic) -> list[Row]:
 
 
 def _spread_row(name: str, values: list[float], unit: str, against: str, asked: str = "") -> Row:
-    spread = {"min": min(values), "max": max(values), "asked": asked}
-    return _row(f"frame_path.{name}", statistics.median(values), unit, against) | spread
+    return median_row(f"frame_path.{name}", values, unit, against, asked, PACKAGES)
 
 
 def _flatness(ours: OurWay, texts: list[str]) -> list[Row]:
@@ -262,8 +261,11 @@ def _flatness(ours: OurWay, texts: list[str]) -> list[Row]:
     grown_bytes = _traced_bytes() - traced_bytes
     tracemalloc.stop()
     return [
-        _row("frame_path.rss_growth", grown_kib, "KiB", f"{FLAT_FRAMES} frames, {before_kib / 1024:.0f} MiB"),
-        _row("frame_path.allocated_growth", grown_bytes, "bytes", f"{TRACED_FRAMES} frames, by tracemalloc"),
+        row(f"frame_path.{name}", grown, unit, against, packages=PACKAGES)
+        for name, grown, unit, against in (
+            ("rss_growth", grown_kib, "KiB", f"{FLAT_FRAMES} frames, {before_kib / 1024:.0f} MiB"),
+            ("allocated_growth", grown_bytes, "bytes", f"{TRACED_FRAMES} frames, by tracemalloc"),
+        )
     ]
 
 
@@ -278,15 +280,3 @@ def _resident_kib() -> int:
 def _traced_bytes() -> int:
     gc.collect()
     return tracemalloc.get_traced_memory()[0]
-
-
-def _row(metric: str, value: float, unit: str, against: str) -> Row:
-    packages = ("ai-edge-litert", "tensorflow", "keras", "opencv-python-headless", "pillow", "simplejpeg")
-    return {
-        "benchmark": "frame_path",
-        "metric": metric,
-        "value": float(value),
-        "unit": unit,
-        "against": against,
-        "versions": {name: metadata.version(name) for name in packages},
-    }

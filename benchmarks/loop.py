@@ -2,7 +2,8 @@
 
 Both servers run as processes of their own and are driven in turns by the tests' client of the simulator's
 dialect: raw websocket, fragments of 1016 bytes, no TCP_NODELAY, 20 frames a second. The usual way gets a
-client that starts with one telemetry only, so that both have one chain.
+client that starts with one telemetry only, so that both have one chain. Both drive by the published network;
+`driver` is ours with the network that we ship.
 
 Frames of several vehicles that wait together are not put through the network in one call. `batch` shows why:
 it is the time of n calls of one frame divided by that of one call of n frames, for the driving network's
@@ -21,15 +22,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.timing import alternate
+from benchmarks.timing import NETWORKS, Row, alternate, median_row, row
+from models import checkpoint
+from models.export import converted, export
+from sim_bridges.udacity.policies import SHIPPED_WEIGHTS
+from tests.models.test_published import Published
 from tests.sim_bridges.udacity.simulator_client import SimulatorClient, noisy_road
 
+PACKAGES = (*NETWORKS, "ai-edge-litert", "python-socketio", "python-engineio", "eventlet")
 ROUNDS = 3
 FRAMES_A_ROUND = 120
 WARM_UP_FRAMES = 20
@@ -46,57 +51,42 @@ from sim_bridges.udacity.commands import serve
 serve(weights=Path(sys.argv[1]), port=0)
 """
 
-Row = dict[str, Any]
-
 
 def run() -> list[Row]:
     """Return how many times longer the usual way takes, and the latency with many simulators at once."""
     sys.setswitchinterval(0.0005)
-    with tempfile.TemporaryDirectory() as folder:
-        weights = exported_policy(Path(folder))
-        with (
-            _server(["-c", _SERVE, str(weights)]) as ours,
-            _server(["-m", "benchmarks.usual_drive"]) as usual,
-        ):
-            ours_s: list[float] = []
-            usual_s: list[float] = []
-            for _ in range(ROUNDS):
-                ours_s += _round_trips_s(ours, starts=2)
-                usual_s += _round_trips_s(usual, starts=1)
-        with _server(["-c", _SERVE, str(weights)]) as ours:
-            crowd_s, chains = _crowd(ours)
-        batching = _batching(weights)
-    rows = []
-    for name, percent in (("p50", 50), ("p99", 99)):
-        mine, theirs = np.percentile(ours_s, percent), np.percentile(usual_s, percent)
-        against = f"usual way: {1e3 * theirs:.1f} ms, ours: {1e3 * mine:.2f} ms"
-        rows.append(_row(f"loop.{name}.vs_usual", theirs / mine, "ratio", against))
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as servers:
+        published = Published(Path(folder)).path
+        export(published)
+        ways = {
+            "usual": (servers.enter_context(_server(["-m", "benchmarks.usual_drive"])), 1),
+            "ours": (servers.enter_context(_server(["-c", _SERVE, str(published)])), 2),
+            "driver": (servers.enter_context(_server(["-c", _SERVE, str(SHIPPED_WEIGHTS)])), 2),
+        }
+        rounds = [{name: _round_trips_s(*way) for name, way in ways.items()} for _ in range(ROUNDS)]
+    with _server(["-c", _SERVE, str(SHIPPED_WEIGHTS)]) as port:
+        crowd_s, chains = _crowd(port)
     alive = f"budget 50 ms; {chains} of {SIMULATORS} chains alive"
     p99_ms = 1e3 * np.percentile(crowd_s, 99)
-    rows.append(_row("loop.16x20hz.p99_ms", p99_ms, "ms", alive) | {"asked": "< 50"})
-    rows.append(_row("loop.16x20hz.chains", chains, "chains", f"{SIMULATORS} simulators"))
-    return [*rows, *batching]
+    return [
+        *_ratios("", rounds, "ours"),
+        *_ratios("driver.", rounds, "driver"),
+        row("loop.16x20hz.p99_ms", p99_ms, "ms", alive, "< 50", PACKAGES),
+        row("loop.16x20hz.chains", chains, "chains", f"{SIMULATORS} simulators", packages=PACKAGES),
+        *_batching(SHIPPED_WEIGHTS),
+    ]
 
 
-def exported_policy(folder: Path) -> Path:
-    """Return the shipped weights, or untrained ones of that architecture where none are shipped yet."""
-    from models import checkpoint
-    from models.checkpoint import Manifest
-    from models.driver import LanDriver
-    from models.export import export
-    from models.preprocessing import Preprocessing
-    from sim_bridges.udacity.policies import SHIPPED_WEIGHTS
-
-    if SHIPPED_WEIGHTS.is_file():
-        return SHIPPED_WEIGHTS
-    network = LanDriver(image_shape=(66, 200, 3))
-    network.build()
-    preprocessing = Preprocessing(160, 320, height=66, width=200, crop_top=60, crop_bottom=25)
-    outputs = {"steering": "-1 to 1", "gas": "0 to 1", "brake": "0 to 1"}
-    weights = folder / "untrained.weights.h5"
-    checkpoint.save(weights, network, Manifest("untrained", {}, preprocessing, outputs))
-    export(weights)
-    return weights
+def _ratios(prefix: str, rounds: list[dict[str, list[float]]], ours: str) -> list[Row]:
+    rows = []
+    for name, percent in (("p50", 50), ("p99", 99)):
+        theirs_s, mine_s = (
+            np.array([np.percentile(each[way], percent) for each in rounds]) for way in ("usual", ours)
+        )
+        against = f"usual way: {1e3 * np.median(theirs_s):.1f} ms, ours: {1e3 * np.median(mine_s):.2f} ms"
+        metric = f"loop.{prefix}{name}.vs_usual"
+        rows.append(median_row(metric, theirs_s / mine_s, "ratio", against, packages=PACKAGES))
+    return rows
 
 
 @contextlib.contextmanager
@@ -155,8 +145,6 @@ def _crowd(port: int) -> tuple[list[float], int]:
 
 def _batching(weights: Path) -> list[Row]:
     """Return how many times longer single calls of LiteRT take than one call of as many frames."""
-    from models import checkpoint
-
     encoder = checkpoint.load(weights).network.encoder
     shape = checkpoint.read_manifest(weights).preprocessing
     calls = {size: _call(encoder, (size, shape.height, shape.width, 3)) for size in (1, *BATCHES)}
@@ -171,8 +159,7 @@ def _batching(weights: Path) -> list[Row]:
             f"{size} calls of one frame: {single_ms:.2f} ms each, one call: {batch_ms:.2f} ms; "
             f"pays on average above {2 * size / (size + 1):.2f}"
         )
-        spread = {"min": min(ratios), "max": max(ratios)}
-        rows.append(_row(f"loop.batch{size}.vs_single", np.median(ratios), "ratio", against) | spread)
+        rows.append(median_row(f"loop.batch{size}.vs_single", ratios, "ratio", against, packages=PACKAGES))
     return rows
 
 
@@ -180,8 +167,6 @@ def _call(encoder: Any, shape: tuple[int, ...]) -> Callable[[], None]:
     """Return a call of LiteRT, on one thread, that encodes as many random frames as the shape says."""
     from ai_edge_litert.interpreter import Interpreter
     from keras import ops
-
-    from models.export import converted
 
     def step(frames: Any) -> dict[str, Any]:
         return {"features": encoder(ops.cast(frames, "float32"))}
@@ -193,24 +178,3 @@ def _call(encoder: Any, shape: tuple[int, ...]) -> Callable[[], None]:
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], frames)
     interpreter.invoke()
     return interpreter.invoke
-
-
-def _row(metric: str, value: float, unit: str, against: str) -> Row:
-    return {
-        "benchmark": "loop",
-        "metric": metric,
-        "value": float(value),
-        "unit": unit,
-        "against": against,
-        "versions": {
-            name: metadata.version(name)
-            for name in (
-                "ai-edge-litert",
-                "tensorflow",
-                "keras",
-                "python-socketio",
-                "python-engineio",
-                "eventlet",
-            )
-        },
-    }

@@ -10,7 +10,7 @@ import statistics
 import subprocess
 import sys
 
-from benchmarks.timing import Row, row
+from benchmarks.timing import NETWORKS, Row, median_row
 
 REPETITIONS = 3
 CASES = (
@@ -76,18 +76,19 @@ with open("/proc/self/status") as status:
 
 def run() -> list[Row]:
     """Return the peak memory of each case in MB."""
-    imported = statistics.median(_peak_mb("import", 0, 0, "") for _ in range(REPETITIONS))
-    rows = [row("memory.import.mb", imported, "MB", "TensorFlow and Keras imported, nothing computed")]
+    imports = [_peak_mb("import", 0, 0, "") for _ in range(REPETITIONS)]
+    imported = statistics.median(imports)
+    rows = [median_row("memory.import.mb", imports, "MB", "TensorFlow and Keras imported, nothing computed")]
     for metric, name, length, batch, options, asked in CASES:
         peaks = [_peak_mb(name, length, batch, options) - imported for _ in range(REPETITIONS)]
         rows.append(
-            row(
+            median_row(
                 f"memory.{metric}.mb",
-                statistics.median(peaks),
+                peaks,
                 "MB",
                 f"above the {imported:.0f} MB of a bare import",
-                asked=asked,
-                spread=(min(peaks), max(peaks)),
+                asked,
+                (*NETWORKS, "keras-nac") if name == "keras_nac" else NETWORKS,
             )
         )
     return rows

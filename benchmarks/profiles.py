@@ -26,7 +26,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.our_way import SPEED_MPS, OurWay, telemetry
-from benchmarks.timing import Row, row
+from benchmarks.timing import NETWORKS, Row, row
 from benchmarks.training_step import SIZE, training_step
 from controller.longitudinal import CruiseSettings
 from controller.pixel_policy import PixelPolicy, load_policy_factory
@@ -48,6 +48,7 @@ from training.udacity.collect import scenes
 from training.udacity.pipeline import ChunkSource
 from training.udacity.recipe import PREPROCESSING, Recipe
 
+PACKAGES = (*NETWORKS, "numpy", "opencv-python-headless", "gymnasium", "pygame-ce", "ai-edge-litert")
 LARGEST = 3
 TRACK = 1
 FRAMES = 300
@@ -173,6 +174,6 @@ def _layer(path: str) -> str:
 def _rows(name: str, times: Counter[str]) -> list[Row]:
     total = sum(times.values())
     return [
-        row(f"profiles.{name}.{rank}", 100 * time / total, "% of the time", what)
+        row(f"profiles.{name}.{rank}", 100 * time / total, "% of the time", what, packages=PACKAGES)
         for rank, (what, time) in enumerate(times.most_common(LARGEST), 1)
     ]

@@ -8,7 +8,8 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+
+from benchmarks.timing import Row
 
 REPORT = Path("docs/benchmarks.md")
 PLOTS = Path("docs/benchmarks")
@@ -18,26 +19,23 @@ _LAYER_METRIC = re.compile(
     r"(?P<backward>\.backward)?\.(?P<ratio>vs_\w+)"
 )
 
-Row = dict[str, Any]
 
-
-def write(rows: list[Row], descriptions: Mapping[str, str]) -> None:
-    """Write the report and its plots; what it says about benchmarks without results stays.
+def write(name: str, description: str, rows: list[Row]) -> None:
+    """Write one benchmark's section of the report, and its plots; all other sections stay.
 
     Args:
-        rows: The results of the benchmarks that have run here.
-        descriptions: For each benchmark there is, what it measures, as the docstring of its module.
+        name: The benchmark.
+        description: What it measures.
+        rows: Its results.
     """
-    found = defaultdict(list)
-    for row in rows:
-        found[row["benchmark"]].append(row)
-    sections = _written() | {name: _section(name, descriptions.get(name, ""), found[name]) for name in found}
+    sections = _written() | {name: _section(name, description, rows)}
     parts = [
         "# Benchmarks",
-        "Written by `make bench` (`make bench NAME=layer` for one of them) from its results in "
-        "`build/bench.json`. All contestants of a ratio run in turns in one process, or side by side on one "
-        "machine; a figure is the median of several rounds, with the smallest and the largest beside it.",
-        *(sections[name] for name in sorted(sections) if name in descriptions),
+        "Written by `make bench` (`make bench NAME=layer` for one of them), which leaves the figures in "
+        "`build/bench.json` too. Each benchmark has a process of its own. All contestants of a ratio run in "
+        "turns in one process, or side by side on one machine; a figure is the median of several rounds, "
+        "with the smallest and the largest beside it, and one without these was measured once.",
+        *(sections[name] for name in sorted(sections)),
     ]
     REPORT.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
@@ -70,9 +68,7 @@ def _section(name: str, description: str, rows: list[Row]) -> str:
     if any(_LAYER_METRIC.fullmatch(row["metric"]) for row in rows):
         parts += _layer_section(rows)
         rows = [row for row in rows if not _LAYER_METRIC.fullmatch(row["metric"])]
-    if rows:
-        parts.append(_table(rows))
-    return "\n\n".join(part for part in parts if part)
+    return "\n\n".join([*parts, _table(rows)])
 
 
 def _processor() -> str:
@@ -83,16 +79,16 @@ def _processor() -> str:
 
 
 def _measured(rows: list[Row]) -> str:
-    moments = sorted({f"{row['date']} on {row['machine']}" for row in rows if "date" in row})
+    moments = sorted({f"{row['date']} on {row['machine']}" for row in rows})
     versions = sorted({f"{name} {version}" for row in rows for name, version in row["versions"].items()})
-    return f"Measured {'; '.join(moments)}, with {', '.join(versions)}." if moments else ""
+    return f"Measured {'; '.join(moments)}, with {', '.join(versions)}."
 
 
 def _table(rows: Iterable[Row]) -> str:
     lines = ["| metric | value | min | max | unit | asked | against |", "|---|---:|---:|---:|---|---|---|"]
     for row in rows:
-        figures = [figure(row.get(key)) for key in ("value", "min", "max")]
-        cells = [f"`{row['metric']}`", *figures, row["unit"], row.get("asked", ""), row["against"]]
+        figures = [figure(row[key]) for key in ("value", "min", "max")]
+        cells = [f"`{row['metric']}`", *figures, row["unit"], row["asked"], row["against"]]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -122,9 +118,9 @@ def _pivot(lengths: Mapping[int, Mapping[str, Row]]) -> str:
 
 def _cell(row: Row | None) -> str:
     if row is None:
-        return "does not fit"
-    asked = f"; asked {row['asked']}" if row.get("asked") else ""
-    return f"**{figure(row['value'])}** ({figure(row.get('min'))} to {figure(row.get('max'))}{asked})"
+        return "not measured"
+    asked = f"; asked {row['asked']}" if row["asked"] else ""
+    return f"**{figure(row['value'])}** ({figure(row['min'])} to {figure(row['max'])}{asked})"
 
 
 def _plot(groups: Mapping[tuple[str, ...], Mapping[int, Mapping[str, Row]]]) -> str:
@@ -150,9 +146,7 @@ def _plot(groups: Mapping[tuple[str, ...], Mapping[int, Mapping[str, Row]]]) -> 
             points = sorted((length, found[ratio]) for length, found in lengths.items() if ratio in found)
             # vs_mha is our time divided by theirs, the others are the reverse.
             sign = -1 if ratio == "vs_mha" else 1
-            middle, low, high = (
-                [row.get(k, row["value"]) ** sign for _, row in points] for k in ("value", "min", "max")
-            )
+            middle, low, high = ([row[key] ** sign for _, row in points] for key in ("value", "min", "max"))
             line = axes.plot([length for length, _ in points], middle, "o-", label=label)
             axes.fill_between(
                 [length for length, _ in points], low, high, alpha=0.2, color=line[0].get_color()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import metadata
 from typing import Any
 
@@ -19,6 +19,8 @@ Round = dict[str, float]
 
 ROUNDS = 5
 TURN_S = 0.02
+NETWORKS = ("keras", "tensorflow")
+"""The packages that compute networks."""
 
 
 def alternate(functions: Mapping[str, Callable[[], Any]], seconds: float) -> list[Round]:
@@ -47,7 +49,15 @@ def alternate(functions: Mapping[str, Callable[[], Any]], seconds: float) -> lis
     return rounds
 
 
-def ratio_row(metric: str, rounds: list[Round], over: str, under: str, against: str, asked: str = "") -> Row:
+def ratio_row(
+    metric: str,
+    rounds: list[Round],
+    over: str,
+    under: str,
+    against: str,
+    asked: str = "",
+    packages: Iterable[str] = NETWORKS,
+) -> Row:
     """Return the row of a ratio of two contestants' times.
 
     Args:
@@ -57,17 +67,25 @@ def ratio_row(metric: str, rounds: list[Round], over: str, under: str, against: 
         under: The contestant whose time divides.
         against: What the comparison is with, in words.
         asked: The bound that the figure should meet, as text such as "<= 1.6".
+        packages: What computed it.
     """
     ratios = [times[over] / times[under] for times in rounds]
     took = ", ".join(f"{name} {_milliseconds(rounds, name)} ms" for name in (over, under))
-    return row(
-        metric,
-        statistics.median(ratios),
-        "ratio",
-        f"{against}: {took}",
-        asked=asked,
-        spread=(min(ratios), max(ratios)),
-    )
+    return median_row(metric, ratios, "ratio", f"{against}: {took}", asked, packages)
+
+
+def median_row(
+    metric: str,
+    values: Iterable[float],
+    unit: str,
+    against: str,
+    asked: str = "",
+    packages: Iterable[str] = NETWORKS,
+) -> Row:
+    """Return the row of the median of several values, with the smallest and the largest."""
+    values = sorted(float(value) for value in values)
+    spread = {"min": values[0], "max": values[-1]}
+    return row(metric, statistics.median(values), unit, against, asked, packages) | spread
 
 
 def row(
@@ -76,20 +94,19 @@ def row(
     unit: str,
     against: str,
     asked: str = "",
-    spread: tuple[float, float] | None = None,
+    packages: Iterable[str] = NETWORKS,
 ) -> Row:
-    """Return one result in the form in which all benchmarks give them."""
-    low, high = spread or (value, value)
+    """Return the row of a figure that was measured once, in the form in which all benchmarks give them."""
     return {
         "benchmark": metric.split(".")[0],
         "metric": metric,
         "value": float(value),
-        "min": float(low),
-        "max": float(high),
+        "min": None,
+        "max": None,
         "unit": unit,
         "against": against,
         "asked": asked,
-        "versions": {name: metadata.version(name) for name in ("keras", "tensorflow")},
+        "versions": {name: metadata.version(name) for name in packages},
     }
 
 

@@ -5,22 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import report
-
-
-def row(benchmark: str, value: float) -> report.Row:
-    return {
-        "benchmark": benchmark,
-        "metric": f"{benchmark}.p50.vs_usual",
-        "value": value,
-        "unit": "ratio",
-        "against": "the usual way",
-        "date": "2026-01-01",
-        "machine": "a machine",
-        "versions": {"keras": "3"},
-    }
-
-
-DESCRIPTIONS = {"loop": "What a frame takes.", "memory": "What a layer needs."}
+from benchmarks.timing import median_row, row
 
 
 @pytest.fixture
@@ -29,24 +14,42 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "benchmarks.md"
 
 
+def write(name: str, *values: float) -> None:
+    found = median_row(f"{name}.p50.vs_usual", values, "ratio", "the usual way")
+    report.write(name, f"What {name} is.", [found | {"date": "2026-01-01", "machine": "a machine"}])
+
+
 def test_one_benchmark_alone_leaves_the_others_sections(page: Path) -> None:
-    report.write([row("loop", 1.5), row("memory", 2.5)], DESCRIPTIONS)
-    report.write([row("loop", 3.5)], DESCRIPTIONS)
+    write("memory", 2.5)
+    write("loop", 1.5)
+    write("loop", 3.5)
     text = page.read_text(encoding="utf-8")
     assert "| `loop.p50.vs_usual` | 3.5 |" in text
     assert "| `memory.p50.vs_usual` | 2.5 |" in text
     assert text.count("## loop") == text.count("## memory") == 1
+    assert text.index("## loop") < text.index("## memory")
     assert "1.5" not in text
 
 
 def test_the_same_results_write_the_same_page(page: Path) -> None:
-    report.write([row("loop", 1.5), row("memory", 2.5)], DESCRIPTIONS)
+    write("memory", 2.5)
+    write("loop", 1.5)
     first = page.read_text(encoding="utf-8")
-    report.write([row("memory", 2.5)], DESCRIPTIONS)
+    write("memory", 2.5)
     assert page.read_text(encoding="utf-8") == first
 
 
-def test_a_benchmark_that_is_gone_leaves_the_page(page: Path) -> None:
-    report.write([row("loop", 1.5), row("memory", 2.5)], DESCRIPTIONS)
-    report.write([row("loop", 1.5)], {"loop": DESCRIPTIONS["loop"]})
-    assert "memory" not in page.read_text(encoding="utf-8")
+def test_a_median_stands_with_its_spread_and_a_single_figure_alone(page: Path) -> None:
+    write("loop", 3.0, 1.0, 2.0)
+    assert "| `loop.p50.vs_usual` | 2 | 1 | 3 | ratio |  | the usual way |" in page.read_text(
+        encoding="utf-8"
+    )
+    single = row("memory.mb", 7, "MB", "nothing") | {"date": "2026-01-01", "machine": "a machine"}
+    report.write("memory", "What memory is.", [single])
+    assert "| `memory.mb` | 7 |  |  | MB |  | nothing |" in page.read_text(encoding="utf-8")
+
+
+def test_a_result_names_what_computed_it(page: Path) -> None:
+    found = row("loop.x", 1, "ms", "nothing", packages=("numpy",))
+    report.write("loop", "", [found | {"date": "2026-01-01", "machine": "a machine"}])
+    assert f"with numpy {found['versions']['numpy']}." in page.read_text(encoding="utf-8")
