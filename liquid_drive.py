@@ -16,6 +16,7 @@ from training.carracing import commands as carracing_training
 from training.experiments import commands as experiments
 from training.udacity import commands as udacity_training
 
+OUR_PACKAGES = ("", "controller", "models", "sim_bridges", "training")
 DRIVING, MAKING = "Driving", "Making and measuring weights"
 
 app = typer.Typer(
@@ -61,8 +62,17 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        Console(stderr=True, soft_wrap=True).print(f"[red]Error:[/red] {escape(str(error))}", highlight=False)
-        sys.exit(2)
+        _exit_with(str(error))
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in OUR_PACKAGES:
+            raise
+        _exit_with(f"This needs {package}, which is not installed: pip install 'liquid-drive[all]'.")
+
+
+def _exit_with(sentence: str) -> None:
+    Console(stderr=True, soft_wrap=True).print(f"[red]Error:[/red] {escape(sentence)}", highlight=False)
+    sys.exit(2)
 
 
 def _silence_native_code() -> None:

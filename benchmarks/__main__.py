@@ -1,25 +1,21 @@
 """Run the benchmarks: `python -m benchmarks [NAME ...]`, all of them without a name.
 
 A benchmark is a module of this folder with a function `run() -> list[dict]`; its docstring says what it
-measures. It runs in a process of its own, so that none finds threads limited or functions compiled by
-another. Its rows replace its earlier ones in `build/bench.json`, and its section of `docs/benchmarks.md` is
+measures. Its rows replace its earlier ones in `build/bench.json`, and its section of `docs/benchmarks.md` is
 written anew; all other sections stay.
 """
 
 from __future__ import annotations
 
-import datetime
-import importlib
 import json
 import sys
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Column, Table
 
 from benchmarks import report
+from benchmarks.isolation import measure
 from benchmarks.timing import Row
 
 BENCHMARKS = (
@@ -42,20 +38,11 @@ def main(names: list[str]) -> None:
     if unknown := sorted(set(names) - set(BENCHMARKS)):
         sys.exit(f"No such benchmark: {', '.join(unknown)}. Known: {', '.join(BENCHMARKS)}")
     for name in names or BENCHMARKS:
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
-            description, rows = process.submit(_measure, name).result()
+        description, rows = measure(name)
         # A log has no width of its own; the tables need some.
         Console(width=None if sys.stdout.isatty() else 180).print(_table(rows))
         _save(rows)
         report.write(name, description, rows)
-
-
-def _measure(name: str) -> tuple[str, list[Row]]:
-    """Return what a benchmark measures, and its results."""
-    module = importlib.import_module(f"benchmarks.{name}")
-    today = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
-    measured = {"date": today, "machine": report.machine()}
-    return module.__doc__ or "", [row | measured for row in module.run()]
 
 
 def _save(rows: list[Row]) -> None:

@@ -1,4 +1,4 @@
-"""The command `export`, and the option that says what runs a network."""
+"""The command `export`, and the options that all who drive a policy share."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +12,21 @@ RuntimeOption = Annotated[
     RuntimeChoice,
     typer.Option("--runtime", help="What runs the network; auto is LiteRT where the weights are exported."),
 ]
+WeightsOption = Annotated[
+    Path,
+    typer.Option(
+        "--weights",
+        help="The policy's weights: a .weights.h5, .keras or .tflite file.",
+        show_default="the shipped policy",
+    ),
+]
+DropFramesOption = Annotated[
+    float,
+    typer.Option(
+        "--drop-frames", min=0.0, max=0.99, help="Share of the frames that the policy does not see."
+    ),
+]
+JsonOption = Annotated[Path | None, typer.Option("--json", help="Write all results to this file.")]
 
 
 def export(

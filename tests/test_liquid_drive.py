@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.sim_bridges.udacity.drawn_recording import draw_recording
 from tests.small_checkpoint import save_small_checkpoint
 
 
@@ -39,6 +40,31 @@ def test_help_names_every_command_without_loading_tensorflow():
     assert result.returncode == 0
     for command in ("carracing", "serve", "doctor", "collect", "train", "evaluate"):
         assert command in result.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("missing", "arguments"),
+    [
+        ("gymnasium", ["carracing", "--episodes", "1"]),
+        ("gymnasium", ["evaluate", "carracing", "--episodes", "1"]),
+        ("pygame", ["collect", "carracing", "--work", "{folder}"]),
+        ("keras", ["train", "udacity", "--data", "{recording}", "--work", "{folder}"]),
+        ("keras", ["experiment", "imputation", "--quick", "--out", "{folder}"]),
+        ("eventlet", ["serve", "--port", "0"]),
+        ("socketio", ["doctor", "--port", "0"]),
+    ],
+)
+def test_a_package_that_is_not_installed(missing, arguments, tmp_path):
+    recording = draw_recording(tmp_path / "recording")
+    filled = [argument.format(folder=tmp_path / "work", recording=recording) for argument in arguments]
+    program = f"import sys; sys.modules[{missing!r}] = None; import liquid_drive; liquid_drive.main()"
+    result = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", program, *filled], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert_one_sentence(
+        result, f"This needs {missing}, which is not installed: pip install 'liquid-drive[all]'"
+    )
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from controller.commands import RuntimeOption
+from controller.commands import DropFramesOption, JsonOption, RuntimeOption, WeightsOption
 from controller.runtime import RuntimeChoice
 from models.checkpoint import SHIPPED
 from models.errors import UserError
@@ -18,24 +18,15 @@ from sim_bridges.carracing.episode import Episode
 
 DEFAULT_WEIGHTS = SHIPPED / "carracing-lan.weights.h5"
 
-Weights = Annotated[
-    Path, typer.Option(help="Weights of the policy, a .weights.h5 file.", show_default="the shipped policy")
-]
-DropFrames = Annotated[
-    float,
-    typer.Option(min=0.0, max=0.99, help="Share of the frames that the policy does not see."),
-]
-JsonFile = Annotated[Path | None, typer.Option("--json", help="Write all results to this file.")]
-
 
 def carracing(
     episodes: Annotated[int, typer.Option(min=1, help="Number of tracks to drive.")] = 3,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the first track; the others follow.")] = 10_000,
-    weights: Weights = DEFAULT_WEIGHTS,
-    drop_frames: DropFrames = 0.0,
+    weights: WeightsOption = DEFAULT_WEIGHTS,
+    drop_frames: DropFramesOption = 0.0,
     video: Annotated[Path | None, typer.Option(help="Write the drive to this .gif or .mp4 file.")] = None,
     render: Annotated[bool, typer.Option("--render", help="Show the drive in a window.")] = False,
-    json_file: JsonFile = None,
+    json_file: JsonOption = None,
     runtime: RuntimeOption = RuntimeChoice.AUTO,
 ) -> None:
     """Drives CarRacing tracks and shows score, laps, frames and control latency.
@@ -71,9 +62,9 @@ def carracing(
 def evaluate(
     episodes: Annotated[int, typer.Option(min=1, help="Number of tracks to drive.")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the first track; the others follow.")] = 10_000,
-    weights: Weights = DEFAULT_WEIGHTS,
-    drop_frames: DropFrames = 0.0,
-    json_file: JsonFile = None,
+    weights: WeightsOption = DEFAULT_WEIGHTS,
+    drop_frames: DropFramesOption = 0.0,
+    json_file: JsonOption = None,
     update_manifest: Annotated[
         bool, typer.Option("--update-manifest", help="Note the scores in the weights' manifest.")
     ] = False,

@@ -6,20 +6,18 @@ from typing import Annotated
 
 import typer
 
-from controller.commands import RuntimeOption
+from controller.commands import RuntimeOption, WeightsOption
 from controller.runtime import RuntimeChoice
+from sim_bridges.udacity.policies import SHIPPED_WEIGHTS
 
 SIMULATOR_PORT = 4567
 TOKEN_VARIABLE = "LIQUID_DRIVE_TOKEN"  # noqa: S105
 
-WeightsOption = Annotated[
-    Path | None, typer.Option(help="The policy's weights.", show_default="the shipped policy")
-]
 PortOption = Annotated[int, typer.Option(min=0, max=65535, help="The shipped simulator only calls 4567.")]
 
 
 def serve(
-    weights: WeightsOption = None,
+    weights: WeightsOption = SHIPPED_WEIGHTS,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: PortOption = SIMULATOR_PORT,
     speed: Annotated[float, typer.Option(min=1.0, max=30.0, help="Speed on a straight road, in mph.")] = 15.0,
@@ -40,17 +38,16 @@ def serve(
     from controller.safety import SafetyLimits
     from controller.session import SessionSettings
     from sim_bridges.udacity.dialect import MPS_PER_MPH
-    from sim_bridges.udacity.policies import load_policies, weights_or_shipped
+    from sim_bridges.udacity.policies import load_policies
     from sim_bridges.udacity.server import ServerSettings, UdacityServer
     from sim_bridges.udacity.signals import stop_on_signals
 
-    policy_weights = weights_or_shipped(weights)
     access = access_rules(host, allow or [], os.environ.get(TOKEN_VARIABLE))
     if record is not None:
         check_recordable(record)
     log_to()
     server = UdacityServer(
-        lambda: load_policies(policy_weights, runtime),
+        lambda: load_policies(weights, runtime),
         ServerSettings(
             host=host,
             port=port,
@@ -64,7 +61,7 @@ def serve(
 
 
 def doctor(
-    weights: WeightsOption = None,
+    weights: WeightsOption = SHIPPED_WEIGHTS,
     host: Annotated[str, typer.Option(help="Address on which `serve` listens or will listen.")] = "127.0.0.1",
     port: PortOption = SIMULATOR_PORT,
     runtime: RuntimeOption = RuntimeChoice.AUTO,

@@ -1,40 +1,23 @@
 """What `liquid-drive doctor` looks at when the car does not move."""
 
-import base64
 import errno
 import json
 import platform
+import re
 import socket
-import statistics
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-import cv2
-import numpy as np
-
-from controller.interface import Observation, Policy
+from controller.interface import Policy
 from controller.runtime import RuntimeChoice
 from models.errors import UserError
-from sim_bridges.udacity.bridge import SILENCE_WORTH_A_WARNING_S, vehicle_frame
-from sim_bridges.udacity.policies import load_policies, weights_or_shipped
-from sim_bridges.udacity.server import IMAGE_SHAPE, warm_up
 
 BUDGET_S = 0.05
-SELF_TEST_FRAMES = 20
 
-_PACKAGES = (
-    "ai-edge-litert",
-    "python-socketio",
-    "python-engineio",
-    "eventlet",
-    "flask",
-    "opencv-python-headless",
-)
 _OPTIONAL_PACKAGES = ("tensorflow", "keras")
 
 
@@ -47,33 +30,41 @@ class Finding:
 
 
 def examine(
-    weights: Path | None, runtime: RuntimeChoice, host: str, port: int, token: str | None
+    weights: Path, runtime: RuntimeChoice, host: str, port: int, token: str | None
 ) -> Iterator[Finding]:
     """Yields what there is to say about versions, port, connected vehicles, weights and a self-test."""
-    yield _versions()
-    yield from _port(host, port, token)
-    try:
-        weights = weights_or_shipped(weights)
-    except UserError:
-        yield Finding(True, "no weights to look at; name some with --weights FILE")
+    versions = _versions()
+    yield versions
+    if not versions.ok:
         return
+    # Whoever lacks a package is to be told so, which the import of what needs it would forestall.
+    from sim_bridges.udacity.policies import load_policies
+
+    yield from _port(host, port, token)
     try:
         policies = load_policies(weights, runtime)
     except UserError as error:
         yield Finding(False, str(error))
         return
     yield Finding(True, f"{weights} can be loaded")
-    yield _self_test(policies)
+    yield _self_test(policies())
 
 
 def _versions() -> Finding:
-    versions = {package: _version(package) for package in _PACKAGES}
+    versions = {package: _version(package) for package in _required_packages()}
     missing = [package for package, version in versions.items() if version is None]
     if missing:
         return Finding(False, f"not installed: {', '.join(missing)}; run pip install liquid-drive again")
     versions |= {package: version for package in _OPTIONAL_PACKAGES if (version := _version(package))}
     present = [f"Python {platform.python_version()}", *(f"{name} {text}" for name, text in versions.items())]
     return Finding(True, ", ".join(present))
+
+
+def _required_packages() -> list[str]:
+    """Returns what an installation without extras needs."""
+    requirements = metadata.requires("liquid-drive") or []
+    names = (re.match(r"[\w.-]+", each) for each in requirements if "extra ==" not in each)
+    return [name[0] for name in names if name]
 
 
 def _version(package: str) -> str | None:
@@ -129,6 +120,8 @@ def _whoever_listens(host: str, port: int, token: str | None) -> Iterator[Findin
 
 
 def _vehicle(vehicle: dict[str, object]) -> Finding:
+    from sim_bridges.udacity.bridge import SILENCE_WORTH_A_WARNING_S
+
     age_s = vehicle["frame_age_s"]
     name = f"vehicle {vehicle['vehicle']} at {vehicle['address']}"
     if not isinstance(age_s, float) or age_s > SILENCE_WORTH_A_WARNING_S:
@@ -137,25 +130,14 @@ def _vehicle(vehicle: dict[str, object]) -> Finding:
     return Finding(not stopped, f"{name}: {vehicle['state']}, because {vehicle['reason']}")
 
 
-def _self_test(policies: Callable[[], Policy]) -> Finding:
-    """Times the way of a frame from the telemetry to the policy's command."""
-    policy = policies()
+def _self_test(policy: Policy) -> Finding:
+    from sim_bridges.udacity.self_test import median_s
+
     try:
-        warm_up(policy)
-        times_s = [_time_a_frame(policy) for _ in range(SELF_TEST_FRAMES)]
+        took_s = median_s(policy)
     except Exception as error:
         return Finding(False, f"the policy failed on a self-test frame: {type(error).__name__}: {error}")
-    median_s = statistics.median(times_s)
     return Finding(
-        median_s <= BUDGET_S,
-        f"a self-test frame is answered in {1e3 * median_s:.1f} ms; the budget is {1e3 * BUDGET_S:.0f} ms",
+        took_s <= BUDGET_S,
+        f"a self-test frame is answered in {1e3 * took_s:.1f} ms; the budget is {1e3 * BUDGET_S:.0f} ms",
     )
-
-
-def _time_a_frame(policy: Policy) -> float:
-    jpeg = cv2.imencode(".jpg", np.full(IMAGE_SHAPE, 96, np.uint8))[1].tobytes()
-    payload = {"steering_angle": "0,0000", "speed": "10,0000", "image": base64.b64encode(jpeg).decode()}
-    begin_s = time.monotonic()
-    frame = vehicle_frame(payload, begin_s)
-    policy.act(Observation(frame.look().image, begin_s, frame.speed_mps))
-    return time.monotonic() - begin_s

@@ -1,4 +1,4 @@
-"""The policy that drives, from the file that `--weights` names or from the shipped one."""
+"""The shipped policy, and policies loaded as the service needs them."""
 
 import os
 from collections.abc import Callable
@@ -8,24 +8,10 @@ from controller.interface import Policy
 from controller.pixel_policy import load_policy_factory
 from controller.runtime import RuntimeChoice, limit_threads
 from models.checkpoint import SHIPPED, WEIGHTS_SUFFIX
-from models.errors import UserError
 
 SHIPPED_WEIGHTS = SHIPPED / f"udacity-lan{WEIGHTS_SUFFIX}"
 THREADS = min(2, os.cpu_count() or 1)
 """Threads of LiteRT in the service, where one frame at a time must be answered soon."""
-
-
-def weights_or_shipped(weights: Path | None, shipped: Path = SHIPPED_WEIGHTS) -> Path:
-    """Returns the weights to drive with: those that were named, else the shipped ones.
-
-    Raises:
-        UserError: None were named and none are shipped.
-    """
-    if weights is not None:
-        return weights
-    if not shipped.is_file():
-        raise UserError("Say which policy is to drive: liquid-drive serve --weights FILE.")
-    return shipped
 
 
 def load_policies(weights: Path, runtime: RuntimeChoice = RuntimeChoice.AUTO) -> Callable[[], Policy]:

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from controller.commands import JsonOption
 from models.files import check_writable, write_json
 from sim_bridges.plots import check_picture
 
@@ -22,7 +23,7 @@ RecordingArgument = Annotated[
 def inspect(
     folder: RecordingArgument,
     plot: Annotated[Path | None, typer.Option(help="Draw it into this picture file.")] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write it to this file.")] = None,
+    json_file: JsonOption = None,
 ) -> None:
     """Shows what a recording of the Udacity simulator holds: laps, steering, intervals, suspicious rows."""
     from sim_bridges.udacity.recording import inspection, read_recording

@@ -11,11 +11,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from controller.commands import RuntimeOption
+from controller.commands import DropFramesOption, JsonOption, RuntimeOption, WeightsOption
 from controller.runtime import RuntimeChoice
 from models.files import check_writable, write_json
 from sim_bridges.plots import check_picture
-from sim_bridges.udacity.commands import SIMULATOR_PORT, WeightsOption
+from sim_bridges.udacity.commands import SIMULATOR_PORT
+from sim_bridges.udacity.policies import SHIPPED_WEIGHTS
 
 if TYPE_CHECKING:
     from models.preprocessing import Preprocessing
@@ -37,13 +38,11 @@ StartOffset = Annotated[
 StartHeading = Annotated[
     float, typer.Option(min=-45.0, max=45.0, help="Start turned to the right by so many degrees.")
 ]
-DropFrames = Annotated[float, typer.Option(min=0.0, max=0.99, help="Share of the frames that are left out.")]
 Noise = Annotated[float, typer.Option(min=0.0, max=255.0, help="Camera noise, standard deviation of 255.")]
 Brightness = Annotated[float, typer.Option(min=0.0, max=4.0, help="Factor on the camera's values.")]
 Shadow = Annotated[float, typer.Option(min=0.0, max=1.0, help="How dark shadows on the ground are.")]
 Latency = Annotated[float, typer.Option("--latency-ms", min=0.0, max=1000.0, help="Delay of each command.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of shadows, noise and left out frames.")]
-JsonFile = Annotated[Path | None, typer.Option("--json", help="Write all results to this file.")]
 PlotFile = Annotated[Path | None, typer.Option("--plot", help="Draw ways and steering into this picture.")]
 VideoFile = Annotated[Path | None, typer.Option(help="Film the drive into this .gif or .mp4 file.")]
 
@@ -55,7 +54,7 @@ def simulate(
     start_speed: Annotated[float, typer.Option(min=0.0, max=30.0, help="Speed at the start, in mph.")] = 0.0,
     start_offset: StartOffset = 0.0,
     start_heading: StartHeading = 0.0,
-    drop_frames: DropFrames = 0.0,
+    drop_frames: DropFramesOption = 0.0,
     noise: Noise = 0.0,
     brightness: Brightness = 1.0,
     shadow: Shadow = 0.0,
@@ -65,7 +64,7 @@ def simulate(
         bool,
         typer.Option("--fast", help="Let time stand still while the server thinks, if it takes no notice."),
     ] = False,
-    json_file: JsonFile = None,
+    json_file: JsonOption = None,
     plot: PlotFile = None,
     video: VideoFile = None,
 ) -> None:
@@ -93,12 +92,12 @@ def simulate(
 
 def evaluate(
     recording: RecordingOption,
-    weights: WeightsOption = None,
+    weights: WeightsOption = SHIPPED_WEIGHTS,
     rows: Rows = ":",
     speed: Annotated[float, typer.Option(min=1.0, max=30.0, help="Speed on a straight road, in mph.")] = 15.0,
     start_offset: StartOffset = 0.0,
     start_heading: StartHeading = 0.0,
-    drop_frames: DropFrames = 0.0,
+    drop_frames: DropFramesOption = 0.0,
     noise: Noise = 0.0,
     brightness: Brightness = 1.0,
     shadow: Shadow = 0.0,
@@ -107,7 +106,7 @@ def evaluate(
     fast: Annotated[
         bool, typer.Option("--fast", help="Without sockets, on simulated time, as fast as the machine can.")
     ] = False,
-    json_file: JsonFile = None,
+    json_file: JsonOption = None,
     plot: PlotFile = None,
     video: VideoFile = None,
     runtime: RuntimeOption = RuntimeChoice.AUTO,
@@ -124,7 +123,6 @@ def evaluate(
     from controller.session import SessionSettings
     from models.checkpoint import sha256_of
     from sim_bridges.udacity.dialect import MPS_PER_MPH
-    from sim_bridges.udacity.policies import weights_or_shipped
     from sim_bridges.udacity.replay.drives import by_policy, by_server, drive_all
     from sim_bridges.udacity.replay.open_loop import open_loop
     from sim_bridges.udacity.replay.options import DriveOptions
@@ -135,16 +133,15 @@ def evaluate(
     options = DriveOptions(
         speed, start_offset, start_heading, drop_frames, noise, brightness, shadow, latency_ms, seed
     )
-    chosen = weights_or_shipped(weights)
     _check_outputs(json_file, plot)
     part = read_part(recording, rows)
     limit_threads(1)
-    network = load_network(chosen, runtime)
+    network = load_network(weights, runtime)
     policy = PixelPolicy(network)
     settings = SessionSettings(SafetyLimits(), CruiseSettings(speed * MPS_PER_MPH))
     console = Console()
     with contextlib.ExitStack() as stack:
-        url = "" if fast else stack.enter_context(running_service(chosen, runtime, settings))
+        url = "" if fast else stack.enter_context(running_service(weights, runtime, settings))
         on_frame = stack.enter_context(
             _showing(console, part, options, video, network.manifest.preprocessing)
         )
@@ -156,7 +153,7 @@ def evaluate(
     results = report(records, asked | options.to_json())
     results |= {
         "policy": network.manifest.name,
-        "sha256": sha256_of(chosen),
+        "sha256": sha256_of(weights),
         "open_loop": asdict(open_loop(policy, part)),
     }
     _finish(console, results, records, json_file, plot)

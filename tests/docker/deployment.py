@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import shutil
 import socket
 import threading
 import time
@@ -225,11 +224,3 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
-
-
-def readable_copy(source: Path, folder: Path) -> None:
-    """Copies files to where the container's user may read them."""
-    folder.mkdir(mode=0o755)
-    for file in source.iterdir():
-        shutil.copy(file, folder)
-        (folder / file.name).chmod(0o644)

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.docker import images
-from tests.docker.deployment import Deployment, free_port, readable_copy, stop_while_driving
+from tests.docker.deployment import Deployment, free_port, stop_while_driving
 from tests.docker.engine import ROOT, Engine, NoEngineError, running_engine
 from tests.sim_bridges.udacity.simulator_client import SimulatorClient
 
@@ -29,7 +29,6 @@ WARM_UP_FRAMES = 20
 FRAME_S = 0.05
 CONTROLLER_MAX_MB = 450
 START_MAX_S = 3.0
-SHIPPED_POLICY = ROOT / "models" / "weights" / "udacity-lan.tflite"
 
 
 def main(targets: list[str]) -> None:
@@ -108,13 +107,13 @@ def check_packages(engine: Engine, folder: Path) -> None:
 def check_controller(engine: Engine, folder: Path) -> None:
     """Starts, drives, stops and crashes the controller."""
     weights = folder / "weights"
-    policy = mounted_policy(folder, weights)
+    weights.mkdir(mode=0o755)
     with deployed(Deployment(engine, free_port(), weights)) as deployment:
         starts = [deployment.start()]
         check_surroundings(deployment)
         with deployed(Deployment(engine, free_port(), weights, host_network=True)) as on_host:
             starts.append(on_host.start())
-            compare(deployment, on_host, policy)
+            compare(deployment, on_host)
         check_side(deployment)
         check_stop(deployment)
         starts.append(deployment.start())
@@ -138,23 +137,6 @@ def deployed(deployment: Deployment) -> Iterator[Deployment]:
         deployment.remove()
 
 
-def mounted_policy(folder: Path, weights: Path) -> Path | None:
-    """Fills the folder that is mounted over the image's policy; empty where the image has one.
-
-    Returns:
-        The policy that drives outside of the container: None for the shipped one.
-    """
-    if SHIPPED_POLICY.is_file():
-        weights.mkdir(mode=0o755)
-        return None
-    made = folder / "made"
-    made.mkdir()
-    command = [sys.executable, "-m", "tests.docker.untrained", made]
-    subprocess.run(command, cwd=ROOT, capture_output=True, check=True)  # noqa: S603
-    readable_copy(made, weights)
-    return weights / "untrained.tflite"
-
-
 def check_surroundings(deployment: Deployment) -> None:
     """The container can do no more than it needs, and holds nothing that it does not need."""
     found = deployment.look_around()
@@ -174,9 +156,9 @@ def check_surroundings(deployment: Deployment) -> None:
     )
 
 
-def compare(deployment: Deployment, on_host: Deployment, policy: Path | None) -> None:
+def compare(deployment: Deployment, on_host: Deployment) -> None:
     """Drives two containers and a process of this machine in turns, by the same policy."""
-    with serving_outside(policy) as port:
+    with serving_outside() as port:
         ports = {
             "inside, by the published port": deployment.port,
             "inside, by the host's network": on_host.port,
@@ -202,11 +184,9 @@ def drive(port: int, frames: int = FRAMES) -> list[float]:
 
 
 @contextlib.contextmanager
-def serving_outside(policy: Path | None) -> Iterator[int]:
+def serving_outside() -> Iterator[int]:
     """Runs the service as a process of this machine; yields its port."""
     command = [sys.executable, "-m", "liquid_drive", "serve", "--runtime", "litert", "--port", "0"]
-    if policy is not None:
-        command += ["--weights", str(policy)]
     with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(  # noqa: S603
             command,

@@ -11,15 +11,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 from controller.runtime import RuntimeChoice
-from models.errors import UserError
 from models.export import export
 from sim_bridges.udacity.doctor import Finding, examine
-from sim_bridges.udacity.policies import weights_or_shipped
+from sim_bridges.udacity.policies import SHIPPED_WEIGHTS
 from tests.sim_bridges.udacity.running_server import ROOT, eventually, serving
 from tests.sim_bridges.udacity.simulator_client import SimulatorClient
 from tests.small_checkpoint import UDACITY, save_small_checkpoint
@@ -135,15 +135,6 @@ def test_serving_exported_weights_needs_no_tensorflow(weights, tmp_path):
         assert serving.process.wait(60) == 0
 
 
-def test_without_weights_the_shipped_ones_drive(tmp_path):
-    shipped = tmp_path / "shipped.weights.h5"
-    with pytest.raises(UserError, match="Say which policy is to drive: liquid-drive serve --weights FILE"):
-        weights_or_shipped(None, shipped)
-    shipped.touch()
-    assert weights_or_shipped(None, shipped) == shipped
-    assert weights_or_shipped(Path("mine.weights.h5"), shipped) == Path("mine.weights.h5")
-
-
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -204,6 +195,13 @@ def test_the_doctor_finds_a_healthy_machine_healthy(weights):
     assert "a self-test frame is answered in" in done.stdout
 
 
+def test_the_doctor_names_what_is_not_installed_and_looks_no_further(monkeypatch):
+    needed = metadata.requires("liquid-drive")
+    monkeypatch.setattr(metadata, "requires", lambda _: [*needed, "nosuch-one>=1", 'unneeded; extra == "x"'])
+    (finding,) = examine(SHIPPED_WEIGHTS, RuntimeChoice.AUTO, "127.0.0.1", free_port(), None)
+    assert finding == Finding(False, "not installed: nosuch-one; run pip install liquid-drive again")
+
+
 @pytest.mark.slow
 def test_the_doctor_tells_what_is_connected():
     with serving() as running:
@@ -226,7 +224,7 @@ def test_the_doctor_tells_what_is_connected():
 
 
 def said_of_the_port(host: str, port: int, token: str | None) -> Finding:
-    _versions, of_port = itertools.islice(examine(None, RuntimeChoice.AUTO, host, port, token), 2)
+    _versions, of_port = itertools.islice(examine(SHIPPED_WEIGHTS, RuntimeChoice.AUTO, host, port, token), 2)
     return of_port
 
 
