@@ -111,7 +111,7 @@ class Recorder:
         try:
             while (frame := self._next()) is not None:
                 if files is None:
-                    files = _DriveFiles(self._folder, self._vehicle, frame.wall_time)
+                    files = _DriveFiles(self._folder, self._vehicle, frame)
                     self.drive = files.drive
                 files.write(frame)
         except OSError as error:
@@ -159,10 +159,14 @@ def check_recordable(folder: Path) -> None:
 
 
 class _DriveFiles:
-    """The files of one drive, in a new folder."""
+    """The files of one drive, in a new folder.
 
-    def __init__(self, folder: Path, vehicle: str, begin: datetime) -> None:
-        self.drive = _new_folder(folder, f"{begin:%Y-%m-%d_%H-%M-%S}_{vehicle}")
+    Its images are named by the service's clock from the first frame on: local time may jump.
+    """
+
+    def __init__(self, folder: Path, vehicle: str, first: RecordedFrame) -> None:
+        self.drive = _new_folder(folder, f"{first.wall_time:%Y-%m-%d_%H-%M-%S}_{vehicle}")
+        self._first = first
         self._images = self.drive / _IMAGES_NAME
         self._images.mkdir()
         self._log = _open_log(self.drive / _LOG_NAME)
@@ -173,7 +177,8 @@ class _DriveFiles:
         """Writes the image first, so that each line of the logs has its image."""
         image = None
         if frame.jpeg is not None:
-            image = self._images / _image_name(self._unique_time(frame.wall_time))
+            since_first = timedelta(seconds=frame.time_s - self._first.time_s)
+            image = self._images / _image_name(self._unique_time(self._first.wall_time + since_first))
             _write_new(image, frame.jpeg)
             _append(self._log, _csv_line(image.resolve(), frame))
         _append(self._jsonl, _json_line(image, frame))

@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,11 +89,17 @@ Answer = Callable[[Command], None]
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """A frame on its way through the vehicle's thread."""
+    """A frame on its way through the vehicle's thread.
+
+    Attributes:
+        ticket: Which submitted frame's answer it leads to.
+        frame: The frame.
+        drive: Number of the drive that it belongs to; between two the policy forgets.
+    """
 
     ticket: int
     frame: VehicleFrame
-    fresh_start: bool
+    drive: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +116,19 @@ class _Outcome:
 
 @dataclass(slots=True)
 class _Pending:
-    """The frame that waits for its answer."""
+    """The frame that waits for its answer.
+
+    Attributes:
+        ticket: Its number.
+        frame: The frame, or a newer one in its place.
+        answer: Takes the command.
+        deadline_s: When it is answered without the policy, also if a newer frame took its place.
+    """
 
     ticket: int
     frame: VehicleFrame
     answer: Answer
+    deadline_s: float
 
 
 class VehicleSession:
@@ -152,7 +166,8 @@ class VehicleSession:
         self._cruise: CruiseMemory | None = None
         self._pending: _Pending | None = None
         self._tickets = 0
-        self._fresh_start = True
+        self._drive = 1
+        self._policys_drive = 0
         self._last_frame_s: float | None = None
         self.reason = "connected"
         self._worker = NewestItemWorker[_Task](self._work, f"vehicle-{vehicle}")
@@ -197,16 +212,17 @@ class VehicleSession:
         """Takes a frame; `answer` is called exactly once with its command, soon or at the deadline."""
         self._last_frame_s = frame.received_s
         self._tickets += 1
-        self._pending = _Pending(self._tickets, frame, answer)
-        self._worker.put(_Task(self._tickets, frame, self._fresh_start))
-        self._fresh_start = False
+        deadline_s = frame.received_s + self._settings.deadline_s
+        self._pending = _Pending(self._tickets, frame, answer, deadline_s)
+        self._worker.put(_Task(self._tickets, frame, self._drive))
 
     def renew(self, frame: VehicleFrame) -> None:
         """Puts a newer frame in the place of the submitted one, if that still waits; the answer stays one."""
         self._metrics.dropped.labels("replaced").inc()
         self._last_frame_s = frame.received_s
-        if self._pending is not None and self._worker.replace(_Task(self._pending.ticket, frame, False)):
-            self._pending.frame = frame
+        pending = self._pending
+        if pending is not None and self._worker.replace(_Task(pending.ticket, frame, self._drive)):
+            pending.frame = frame
 
     def answer_broken(self, received_s: float, failure: str) -> Command:
         """Returns the command for a frame that could not be read; it answers a submitted frame as well."""
@@ -220,7 +236,7 @@ class VehicleSession:
         self._pending = None
         self._last_frame_s = received_s
         self._cruise = None
-        self._fresh_start = True
+        self._drive += 1
         self._advance(HumanDrives())
 
     def stop(self, reason: str) -> None:
@@ -229,13 +245,13 @@ class VehicleSession:
 
     def resume(self, reason: str) -> None:
         """Lets a stopped vehicle drive again."""
-        self._fresh_start = True
+        self._drive += 1
         self._advance(ResumeOrder(reason))
 
     def tick(self, now_s: float) -> None:
         """Answers a frame whose deadline has passed, and notices silence."""
         pending = self._pending
-        if pending is not None and now_s - pending.frame.received_s >= self._settings.deadline_s:
+        if pending is not None and now_s >= pending.deadline_s:
             failure = f"no answer from the policy within {self._settings.deadline_s:g} s"
             self._conclude(pending, _Outcome(None, failure, "deadline"))
         elif self._last_frame_s is not None and now_s - self._last_frame_s >= self._settings.silence_s:
@@ -268,8 +284,9 @@ class VehicleSession:
             return _Outcome(None, f"broken frame: {error}", "broken")
         decoded_s = time.monotonic()
         try:
-            if task.fresh_start:
+            if task.drive != self._policys_drive:
                 self._policy.reset()
+                self._policys_drive = task.drive
             proposal = self._policy.act(
                 Observation(picture.image, task.frame.received_s, task.frame.speed_mps)
             )
@@ -345,7 +362,7 @@ class VehicleSession:
         stages = {"decode": outcome.decode_s, "policy": outcome.policy_s, "total": now_s - frame.received_s}
         self._recorder.record(
             RecordedFrame(
-                wall_time=datetime.now(),
+                wall_time=datetime.now() - timedelta(seconds=now_s - frame.received_s),
                 time_s=frame.received_s,
                 jpeg=outcome.picture.jpeg if outcome.picture is not None else None,
                 state=self.state.value,

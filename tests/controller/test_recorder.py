@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -91,6 +91,13 @@ def test_frames_of_one_millisecond_have_names_of_their_own(tmp_path):
     drive = recorded(tmp_path, frame(), frame(), frame())
     names = [Path(row[0]).name for row in rows(drive)]
     assert names == [f"center_2018_07_16_17_11_43_{ms}.jpg" for ms in (382, 383, 384)]
+
+
+def test_images_keep_their_intervals_when_the_local_time_jumps(tmp_path):
+    moments = [MOMENT, MOMENT + timedelta(seconds=1), MOMENT - timedelta(minutes=59), MOMENT]
+    drive = recorded(tmp_path, *(frame(number, wall_time=moment) for number, moment in enumerate(moments)))
+    names = [Path(row[0]).name for row in rows(drive)]
+    assert names == [f"center_2018_07_16_17_11_{second}_382.jpg" for second in (43, 44, 45, 46)]
 
 
 def test_drives_of_one_second_have_folders_of_their_own_and_nothing_is_overwritten(tmp_path):
