@@ -15,7 +15,8 @@ demo: setup
 	$(BIN)/liquid-drive carracing --video build/demo.gif
 
 test: lint
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile \
+		--cov --cov-report=term:skip-covered $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check .
@@ -40,4 +41,4 @@ mutation: setup
 	$(BIN)/mutmut results
 
 clean:
-	rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist mutants *.egg-info .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
