@@ -1,9 +1,10 @@
 """Work for every core: the same function on many items, in processes of their own."""
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
@@ -18,8 +19,6 @@ def map_in_processes(
 ) -> Iterator[Result]:
     """Yields the function's results in the order of the items.
 
-    Processes are spawned, not forked: neither TensorFlow nor threads survive a fork.
-
     Args:
         function: Called for each item; must be importable.
         items: What to work on.
@@ -28,9 +27,38 @@ def map_in_processes(
     """
     if not items:
         return
-    workers = min(_cores(), len(items))
-    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=start, initargs=arguments) as pool:
+    with process_pool(len(items), start, arguments) as pool:
         yield from pool.map(function, items)
+
+
+def process_pool(
+    most: int, start: Callable[..., None] | None = None, arguments: tuple[Any, ...] = ()
+) -> ProcessPoolExecutor:
+    """Returns a pool of one process a core, which end with this one, however it ends.
+
+    Processes are spawned, not forked: neither TensorFlow nor threads survive a fork.
+
+    Args:
+        most: The largest number of processes that is of use.
+        start: Called once in each process, before the first item.
+        arguments: What `start` gets.
+    """
+    workers = min(_cores(), most)
+    return ProcessPoolExecutor(workers, get_context("spawn"), initializer=_begin, initargs=(start, arguments))
+
+
+def _begin(start: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if start is not None:
+        start(*arguments)
+
+
+def _end_with_parent() -> None:
+    """Ends this process when the one that made it is gone, which would go on with what nobody waits for."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _cores() -> int:

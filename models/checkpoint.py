@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from models.errors import UserError
 from models.exported import SUFFIX, Exported
-from models.files import write_json
+from models.files import replacing, write_json
 from models.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
@@ -119,10 +119,8 @@ def sha256_of(path: Path) -> str:
 
 def save(weights: Path, network: "LanDriver", manifest: Manifest) -> Manifest:
     """Writes a checkpoint and returns its manifest with the hash filled in."""
-    weights.parent.mkdir(parents=True, exist_ok=True)
-    partial = weights.with_name("partial-" + weights.name)
-    network.save_weights(partial)
-    partial.replace(weights)
+    with replacing(weights) as partial:
+        network.save_weights(partial)
     complete = replace(manifest, architecture=network.get_config(), sha256=sha256_of(weights), exported=None)
     complete.write(manifest_path(weights))
     return complete

@@ -15,7 +15,7 @@ from models import checkpoint
 from models.checkpoint import PUBLISHED_SUFFIX, Manifest
 from models.errors import UserError
 from models.exported import SUFFIX, Exported, LiteRtNetwork
-from models.files import check_writable
+from models.files import check_writable, replacing
 
 if TYPE_CHECKING:
     from models.driver import LanDriver
@@ -79,9 +79,8 @@ def export(weights: Path, out: Path | None = None) -> Exported:
             f"The exported network of {weights} differs from Keras' by {difference:.1e}, more than "
             f"{TOLERANCE:.0e}: drive it with --runtime tensorflow."
         )
-    partial = out.with_name("partial-" + out.name)
-    partial.write_bytes(content)
-    partial.replace(out)
+    with replacing(out) as partial:
+        partial.write_bytes(content)
     exported = Exported(out.name, checkpoint.sha256_of(out), float(f"{difference:.2e}"))
     replace(source.manifest, exported=exported).write(out.with_suffix(".json"))
     return exported

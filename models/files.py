@@ -1,6 +1,9 @@
 """Files for results: checked before the work whose results they are to hold, whole or not there at all."""
 
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +16,43 @@ def check_writable(path: Path) -> None:
     Raises:
         UserError: It cannot.
     """
+    if _is_device(path):
+        return
+    place = path.resolve()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        is_new = not path.exists()
-        path.open("ab").close()
-        if is_new:
-            path.unlink()
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if place.exists():
+            place.open("ab").close()
+        partial = _partial(place)
+        partial.touch()
+        partial.unlink()
     except OSError as error:
         raise UserError(f"{path} cannot be written ({error.strerror}): choose another place.") from None
 
 
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yields where to write what then takes a file's place; a reader sees the old file or the new one.
+
+    Links stay links, and pipes and devices are written as they are.
+    """
+    if _is_device(path):
+        yield path
+        return
+    place = path.resolve()
+    place.parent.mkdir(parents=True, exist_ok=True)
+    partial = _partial(place)
+    try:
+        yield partial
+        partial.replace(place)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
 def write_json(path: Path, content: Any) -> None:
     """Writes JSON; a reader sees the old file or the new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    partial.replace(path)
+    with replacing(path) as partial:
+        partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def read_json(path: Path) -> Any:
@@ -43,3 +67,12 @@ def read_json(path: Path) -> Any:
         raise UserError(
             f"{path} cannot be read ({error}): restore it, or delete it to have it made again."
         ) from None
+
+
+def _partial(place: Path) -> Path:
+    """Returns a name that no other process uses, with the same ending: some writers look at it."""
+    return place.with_name(f"partial-{os.getpid()}-{place.name}")
+
+
+def _is_device(path: Path) -> bool:
+    return path.exists() and not path.is_file() and not path.is_dir()

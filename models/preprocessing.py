@@ -1,7 +1,6 @@
 """From a camera frame to the network's input, the same in training and in driving."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -67,7 +66,3 @@ class Preprocessing:
         )
         conversion = _CONVERSIONS[self.color]
         return np.asarray(resized if conversion is None else cv2.cvtColor(resized, conversion), np.uint8)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Returns the fields, as they stand in a manifest."""
-        return asdict(self)

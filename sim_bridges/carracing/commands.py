@@ -11,7 +11,7 @@ from rich.table import Table
 
 from controller.commands import DropFramesOption, JsonOption, RuntimeOption, WeightsOption
 from controller.runtime import RuntimeChoice
-from models.checkpoint import SHIPPED
+from models.checkpoint import SHIPPED, beside
 from models.errors import UserError
 from models.files import check_writable, write_json
 from sim_bridges.carracing.episode import Episode
@@ -79,6 +79,8 @@ def evaluate(
     driven: list[Episode] = []
     if json_file:
         check_writable(json_file)
+    if update_manifest:
+        check_writable(beside(weights, ".json"))
     with Progress(console=console) as bars:
         task = bars.add_task("Driving", total=episodes)
         for episode in drive_all(evaluation):
@@ -86,10 +88,10 @@ def evaluate(
             mean = np.mean([e.score for e in driven])
             bars.update(task, advance=1, description=f"Driving, mean so far {mean:.1f}")
     _show_summary(console, driven)
-    if update_manifest:
-        note_scores(evaluation, driven)
     if json_file:
         write_json(json_file, report(evaluation, driven))
+    if update_manifest:
+        note_scores(evaluation, driven)
 
 
 def _drive_shown(console: Console, car: Any, policy: Any, track: int, film: Any) -> Episode:

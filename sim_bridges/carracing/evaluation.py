@@ -84,7 +84,7 @@ def note_scores(evaluation: Evaluation, episodes: list[Episode]) -> None:
     """Writes the scores into the manifest of the weights."""
     path = beside(evaluation.weights, ".json")
     manifest = Manifest.read(path)
-    protocol = f"CarRacing-v3, {evaluation.drop_frames:.0%} of the frames dropped"
+    protocol = f"CarRacing-v3, {100 * evaluation.drop_frames:g}% of the frames dropped"
     result = {"episodes": evaluation.episodes, "first_seed": evaluation.seed, **summary(episodes)}
     replace(manifest, scores=manifest.scores | {protocol: result}).write(path)
 

@@ -1,8 +1,17 @@
+"""Work in processes of its own: in order, with its errors, and ended with who began it."""
+
 import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
 from controller.processes import map_in_processes
+
+ROOT = Path(__file__).resolve().parents[2]
 
 _worker: dict[str, int] = {}
 
@@ -30,3 +39,40 @@ def test_nothing_to_do_starts_nothing():
 def test_an_error_reaches_the_caller():
     with pytest.raises(ValueError, match="negative"):
         list(map_in_processes(work, [1, -1], start, (3,)))
+
+
+def note_and_sleep(folder: str) -> None:
+    Path(folder, str(os.getpid())).touch()
+    time.sleep(60)
+
+
+def start_nothing() -> None:
+    pass
+
+
+def runs(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().split()[2] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
+def test_a_killed_parent_leaves_no_process(tmp_path):
+    program = (
+        "from controller.processes import map_in_processes\n"
+        "from tests.controller.test_processes import note_and_sleep, start_nothing\n"
+        f"list(map_in_processes(note_and_sleep, [{str(tmp_path)!r}] * 2, start_nothing, ()))"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT)  # noqa: S603
+    end_s = time.monotonic() + 60
+    while not list(tmp_path.iterdir()) and time.monotonic() < end_s:
+        time.sleep(0.05)
+    workers = [int(path.name) for path in tmp_path.iterdir()]
+    parent.send_signal(signal.SIGKILL)
+    parent.wait(10)
+    end_s = time.monotonic() + 10
+    while any(map(runs, workers)) and time.monotonic() < end_s:
+        time.sleep(0.05)
+    assert workers
+    assert not any(map(runs, workers))

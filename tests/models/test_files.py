@@ -1,5 +1,9 @@
 """Files are checked before the work, and whole or not there."""
 
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from models.errors import UserError
@@ -31,6 +35,36 @@ def test_a_failed_write_leaves_the_old_content(tmp_path):
         write_json(path, {"a": object()})
     assert read_json(path) == {"a": 1}
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_link_stays_a_link_and_its_target_gets_the_content(tmp_path):
+    (tmp_path / "target.json").touch()
+    link = tmp_path / "link.json"
+    link.symlink_to("target.json")
+    check_writable(link)
+    write_json(link, [1])
+    assert link.is_symlink()
+    assert read_json(tmp_path / "target.json") == [1]
+
+
+def test_a_pipe_is_written_as_it_is(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as thread:
+        check_writable(pipe)
+        reader = thread.submit(pipe.read_text)
+        write_json(pipe, [1])
+        assert json.loads(reader.result(10)) == [1]
+    assert pipe.is_fifo()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_file_in_a_folder_that_takes_no_other_is_refused_before_the_work(tmp_path):
+    path = tmp_path / "results.json"
+    path.touch()
+    tmp_path.chmod(0o555)
+    with pytest.raises(UserError, match="cannot be written"):
+        check_writable(path)
 
 
 @pytest.mark.parametrize("content", [b"", b'{"a":', b"\xff"])

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import UserError
+from models.files import replacing
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +49,9 @@ class Demonstration:
 
     def save(self, path: Path) -> None:
         """Writes the demonstration; a reader sees all of it or nothing."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name("partial-" + path.name)
         drive = np.array(json.dumps(asdict(self.drive)))
-        np.savez(partial, images=self.images, times_s=self.times_s, advice=self.advice, drive=drive)
-        partial.replace(path)
+        with replacing(path) as partial:
+            np.savez(partial, images=self.images, times_s=self.times_s, advice=self.advice, drive=drive)
 
     @classmethod
     def load(cls, path: Path) -> "Demonstration":

@@ -1,14 +1,13 @@
 """An evolution strategy (CMA-ES) for the numbers by which a scripted driver drives (extra `search`)."""
 
-import os
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from controller.processes import process_pool
 
 SEARCH_TRACKS = 9_000
 """Tracks of the search are those below; the best numbers so far are checked on the 60 that follow."""
@@ -44,7 +43,7 @@ def evolve(
     options = {"bounds": [-1, 1], "popsize": GENERATION, "seed": seed + 1, "verbose": -9}
     strategy = cma.CMAEvolutionStrategy(np.zeros(len(start)), 0.1, options)
     ends = time.monotonic() + 60 * minutes
-    with ProcessPoolExecutor(len(os.sched_getaffinity(0)), get_context("spawn")) as pool:
+    with process_pool(GENERATION * tracks) as pool:
 
         def mean_scores(proposals: list[Numbers], on: list[int]) -> NDArray[np.float64]:
             jobs = [(numbers, track) for numbers in proposals for track in on]

@@ -29,6 +29,10 @@ def search(
     seed: Seed = 0,
 ) -> None:
     """Searches on from the present style and prints the best one as it improves."""
+    if drop_share not in STYLES:
+        raise typer.BadParameter(
+            f"there is no style for {drop_share:g}: choose {', '.join(map(str, STYLES))}."
+        )
     start = astuple(STYLES[drop_share])
     for score, numbers in evolve(start, partial(_score, drop_share), minutes, tracks, seed):
         typer.echo(f"{score:.1f}  {DrivingStyle(*numbers.tolist())}")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import UserError
+from models.files import replacing
 from models.preprocessing import Preprocessing
 from sim_bridges.udacity.replay.scene import Scene
 from sim_bridges.udacity.vehicle import Pose
@@ -53,11 +54,9 @@ class Drives:
 
     def save(self, path: Path) -> None:
         """Writes the drives; a reader sees all of them or none."""
-        path.parent.mkdir(parents=True, exist_ok=True)
         arrays: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
-        partial = path.with_name("partial-" + path.name)
-        np.savez(partial, **arrays)
-        partial.replace(path)
+        with replacing(path) as partial:
+            np.savez(partial, **arrays)
 
 
 @dataclass(frozen=True, slots=True)
