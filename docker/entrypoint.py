@@ -26,15 +26,16 @@ class SettingError(Exception):
 def options(settings: Mapping[str, str], weights: Path = WEIGHTS, routes: Path = ROUTES) -> list[str]:
     """Returns the options of `liquid-drive serve` that the environment's variables ask for.
 
-    On all addresses and without `LIQUID_DRIVE_ALLOW`, simulators are admitted from the gateway alone: a port
-    that Docker publishes on the host's loopback is reached by way of it.
+    Without `LIQUID_DRIVE_HOST` and `LIQUID_DRIVE_ALLOW`, simulators are admitted from the gateway alone: a port
+    that Docker publishes on the host's loopback is reached by way of it. In the host's network, where an
+    address is named, the gateway is another machine.
 
     Raises:
         SettingError: The port is no number, there is no gateway, or the folder holds several policies.
     """
     host, port = endpoint(settings)
     networks = settings.get("LIQUID_DRIVE_ALLOW", "").replace(",", " ").split()
-    if host == ANYWHERE and not networks:
+    if not settings.get("LIQUID_DRIVE_HOST") and not networks:
         networks = [gateway(routes)]
     chosen = ["--host", host, "--port", str(port)]
     for network in networks:
@@ -109,7 +110,10 @@ def token(given: str | None, file: Path = TOKEN_FILE) -> str:
 
 
 def main() -> None:
-    """Becomes the service; options on the container's command line come last."""
+    """Becomes the service; options on the container's command line come last.
+
+    Address and port are the variables' to say, since the health check knows these alone.
+    """
     try:
         os.environ["LIQUID_DRIVE_TOKEN"] = token(os.environ.get("LIQUID_DRIVE_TOKEN") or None)
         command = ["liquid-drive", "serve", *options(os.environ), *sys.argv[1:]]

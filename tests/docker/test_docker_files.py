@@ -61,9 +61,9 @@ def test_every_variable_becomes_an_option(tmp_path, routes):
     ]
 
 
-def test_on_loopback_nobody_else_is_admitted(tmp_path):
-    settings = {"LIQUID_DRIVE_HOST": "127.0.0.1"}
-    assert "--allow" not in entrypoint.options(settings, tmp_path, tmp_path / "no-routes")
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])  # noqa: S104
+def test_where_an_address_is_named_the_gateway_is_not_admitted(tmp_path, routes, host):
+    assert "--allow" not in entrypoint.options({"LIQUID_DRIVE_HOST": host}, tmp_path, routes)
 
 
 def test_empty_variables_are_as_good_as_none(tmp_path, routes):
