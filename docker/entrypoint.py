@@ -26,8 +26,8 @@ class SettingError(Exception):
 def options(settings: Mapping[str, str], weights: Path = WEIGHTS, routes: Path = ROUTES) -> list[str]:
     """Returns the options of `liquid-drive serve` that the environment's variables ask for.
 
-    Without `LIQUID_DRIVE_HOST` and `LIQUID_DRIVE_ALLOW`, simulators are admitted from the gateway alone: a port
-    that Docker publishes on the host's loopback is reached by way of it. In the host's network, where an
+    Without `LIQUID_DRIVE_HOST` and `LIQUID_DRIVE_ALLOW` simulators are admitted from the gateway alone: a
+    port that Docker publishes on the host's loopback is reached by way of it. In the host's network, where an
     address is named, the gateway is another machine.
 
     Raises:
