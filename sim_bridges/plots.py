@@ -1,9 +1,12 @@
 """Pictures that the commands draw: checked before the work that they are to show."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 from models.errors import UserError
 from models.files import check_writable
+
+KINDS = (".png", ".jpg", ".svg", ".pdf")
 
 
 def check_picture(path: Path) -> None:
@@ -12,11 +15,8 @@ def check_picture(path: Path) -> None:
     Raises:
         UserError: The file cannot be written, is of an unknown kind, or Matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise UserError('Plots need Matplotlib: run `pip install "liquid-drive[training]"`.') from None
-    kinds = Figure().canvas.get_supported_filetypes()
-    if path.suffix.lstrip(".").lower() not in kinds:
-        raise UserError(f"The plot {path} must end in one of .{', .'.join(sorted(kinds))}.")
+    if find_spec("matplotlib") is None:
+        raise UserError('Plots need Matplotlib: run `pip install "liquid-drive[training]"`.')
+    if path.suffix.lower() not in KINDS:
+        raise UserError(f"The plot {path} must end in one of {', '.join(KINDS)}.")
     check_writable(path)

@@ -129,6 +129,7 @@ def evaluate(
     from sim_bridges.udacity.replay.report import report
     from sim_bridges.udacity.replay.service import running_service
     from sim_bridges.udacity.replay.stretches import read_part, stretches
+    from sim_bridges.udacity.server import warm_up
 
     options = DriveOptions(
         speed, start_offset, start_heading, drop_frames, noise, brightness, shadow, latency_ms, seed
@@ -138,6 +139,7 @@ def evaluate(
     limit_threads(1)
     network = load_network(weights, runtime)
     policy = PixelPolicy(network)
+    warm_up(policy)
     settings = SessionSettings(SafetyLimits(), CruiseSettings(speed * MPS_PER_MPH))
     console = Console()
     with contextlib.ExitStack() as stack:
@@ -229,7 +231,7 @@ def _print(console: Console, results: dict[str, Any]) -> None:
         table.add_row(name, *(write(part) for part in parts.values()))
     console.print(table)
     if not results["finished"]:
-        console.print("[red]The car stood still before the end, which counts as no autonomy at all.[/red]")
+        console.print("[red]The car got no further before the end, which counts as no autonomy at all.[/red]")
     if "open_loop" in results:
         errors = results["open_loop"]
         console.print(

@@ -23,8 +23,8 @@ from training.udacity.road import right_of_centre_m
 BLOCK = 50
 """Drives in one file."""
 
-LARGEST_DRIVE_M = 20.0
-"""A drive begins so far before the end of its stretch that the line ahead of it does not end."""
+USUAL_DRIVE_M = 20.0
+"""A drive begins so far before the end of its stretch; a few go on beyond it, straight on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def scenes(recordings: tuple[Recording, ...]) -> list[Scene]:
     long_enough = [scene for scene in found if _start_weights(scene).sum() > 0]
     if not long_enough:
         raise UserError(
-            f"No stretch of the recordings is longer than {LARGEST_DRIVE_M + LOOK_AHEAD_M:.0f} m without a "
+            f"No stretch of the recordings is longer than {USUAL_DRIVE_M + LOOK_AHEAD_M:.0f} m without a "
             "stop: record some minutes of driving."
         )
     return long_enough
@@ -94,7 +94,7 @@ def _start_weights(scene: Scene) -> NDArray[np.float64]:
     ahead_m = 5.0
     turn = np.interp(path.distance_m + ahead_m, path.distance_m, path.heading_rad)
     steering = steering_for((turn - path.heading_rad) / ahead_m)
-    far_enough = path.distance_m < path.distance_m[-1] - LARGEST_DRIVE_M - LOOK_AHEAD_M
+    far_enough = path.distance_m < path.distance_m[-1] - USUAL_DRIVE_M - LOOK_AHEAD_M
     return balanced_weights(steering) * len(path) * far_enough
 
 

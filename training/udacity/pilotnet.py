@@ -62,47 +62,53 @@ def build() -> keras.Model:
 class FrameGenerator(keras.utils.PyDataset):
     """Batches of single frames, read, augmented and prepared one by one.
 
+    A batch depends on the seed, the epoch and its index alone, so that a resumed training sees what an
+    uninterrupted one would have seen.
+
     Args:
         recording: Where the frames come from.
         recipe: Sizes and seed.
+
+    Attributes:
+        epoch: Number of the epoch whose batches are made.
     """
 
     def __init__(self, recording: Recording, recipe: PilotnetRecipe) -> None:
         super().__init__()
         self._recording, self._recipe = recording, recipe
         self._odds = balanced_weights(recording.steering)
-        self._random = np.random.default_rng(recipe.seed)
+        self.epoch = 0
 
     def __len__(self) -> int:
         return self._recipe.batches
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        rows = self._random.choice(len(self._odds), self._recipe.batch_size, p=self._odds)
-        pairs = [self._sample(int(row)) for row in rows]
+        random = np.random.default_rng([self._recipe.seed, self.epoch, index])
+        rows = random.choice(len(self._odds), self._recipe.batch_size, p=self._odds)
+        pairs = [self._sample(int(row), random) for row in rows]
         frames, steering = zip(*pairs, strict=True)
         return np.array(frames, np.float32), np.array(steering, np.float32)[:, None]
 
-    def _sample(self, row: int) -> tuple[NDArray[np.uint8], float]:
+    def _sample(self, row: int, random: np.random.Generator) -> tuple[NDArray[np.uint8], float]:
         cameras = [name for name in SIDE_STEERING if self._recording.images[name][row] is not None]
-        camera = str(self._random.choice(cameras))
+        camera = str(random.choice(cameras))
         steering = float(self._recording.steering[row]) + SIDE_STEERING[camera]
         image = self._recording.image(row, camera)
-        if self._random.random() < 0.5:
-            image = self._zoomed_and_panned(image)
-        if self._random.random() < 0.5:
-            image = np.clip(image * self._random.uniform(0.2, 1.2), 0, 255).astype(np.uint8)
-        if self._random.random() < 0.5:
+        if random.random() < 0.5:
+            image = _zoomed_and_panned(image, random)
+        if random.random() < 0.5:
+            image = np.clip(image * random.uniform(0.2, 1.2), 0, 255).astype(np.uint8)
+        if random.random() < 0.5:
             image, steering = np.ascontiguousarray(image[:, ::-1]), -steering
         return PREPROCESSING(image), steering
 
-    def _zoomed_and_panned(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        height, width, _ = image.shape
-        zoom = self._random.uniform(1.0, 1.3)
-        right, down = self._random.uniform(-0.1, 0.1, 2) * (width, height)
-        move = np.array(
-            [[zoom, 0, (1 - zoom) * width / 2 + right], [0, zoom, (1 - zoom) * height / 2 + down]]
-        )
-        return np.asarray(cv2.warpAffine(image, move, (width, height)), np.uint8)
+
+def _zoomed_and_panned(image: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
+    height, width, _ = image.shape
+    zoom = random.uniform(1.0, 1.3)
+    right, down = random.uniform(-0.1, 0.1, 2) * (width, height)
+    move = np.array([[zoom, 0, (1 - zoom) * width / 2 + right], [0, zoom, (1 - zoom) * height / 2 + down]])
+    return np.asarray(cv2.warpAffine(image, move, (width, height)), np.uint8)
 
 
 def train(
@@ -120,10 +126,13 @@ def train(
     keras.utils.set_random_seed(recipe.seed)
     network = build()
     network.compile(keras.optimizers.Adam(recipe.learning_rate), loss="mean_squared_error")
+    generator = FrameGenerator(recording, recipe)
     resume = keras.callbacks.BackupAndRestore(backup)
-    network.fit(
-        FrameGenerator(recording, recipe), epochs=recipe.epochs, verbose=0, callbacks=[resume, *callbacks]
+    in_step = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, _: setattr(generator, "epoch", epoch)
     )
+    told = [resume, in_step, *callbacks]
+    network.fit(generator, epochs=recipe.epochs, shuffle=False, verbose=0, callbacks=told)
     trained = build()
     trained.set_weights(network.get_weights())
     trained.save(weights)

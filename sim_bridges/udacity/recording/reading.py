@@ -1,7 +1,6 @@
 """Reads what the simulator's training mode recorded: `driving_log.csv`, and the camera frames in `IMG/`."""
 
 import csv
-import os
 import re
 import zlib
 from collections import Counter
@@ -126,7 +125,7 @@ class _Sample:
 
 
 def read_recording(folder: Path, cameras: Sequence[str] = CAMERAS) -> Recording:
-    """Reads a recording; images are only checked for their beginning and end, and decoded when asked for.
+    """Reads a recording; images are decoded to see whether they are whole, but not kept.
 
     The paths in the log are those of the machine that recorded; the images are looked for by their names in
     `IMG/`. Rows that cannot be used are counted and left out.
@@ -224,16 +223,11 @@ def _image(folder: Path, recorded: str, skipped: Counter[str]) -> Path | None:
         return None
     path = folder / _IMAGES_NAME / name
     try:
-        with path.open("rb") as file:
-            begin = file.read(2)
-            file.seek(-2, os.SEEK_END)
-            end = file.read(2)
+        decode_frame(path.read_bytes())
     except FileNotFoundError:
         skipped[NO_IMAGE] += 1
         return None
-    except OSError:
-        begin = end = b""
-    if (begin, end) != (b"\xff\xd8", b"\xff\xd9"):
+    except (OSError, ValueError):  # The name itself may be broken, with a NUL in it.
         skipped[BROKEN_IMAGE] += 1
         return None
     return path

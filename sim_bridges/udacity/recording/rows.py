@@ -4,7 +4,7 @@ import re
 
 from models.errors import UserError
 
-_RANGE = re.compile(r"(-?\d+)?:(-?\d+)?")
+_RANGE = re.compile(r"(-?\d{1,18})?:(-?\d{1,18})?")
 
 
 def parse_rows(text: str) -> slice:

@@ -150,9 +150,12 @@ class SimulatorClient:
 
     def _hear_event(self, text: str, latency_s: float) -> None:
         try:
-            name, *arguments = json.loads(text)
+            event = json.loads(text)
         except ValueError:
             return
+        if not isinstance(event, list) or not event:
+            return
+        name, *arguments = event
         if name == MANUAL:
             self._owed += 1
         if name != STEER:

@@ -99,7 +99,10 @@ class SimulatorConnection:
 
     def broken(self) -> UserError:
         """Returns the error that says that the server hung up."""
-        return UserError(f"The server at {self.url} closed the connection: see what it says about it.")
+        return UserError(
+            f"The server at {self.url} closed the connection, or sent something that is no text: see what it "
+            "says about it."
+        )
 
     def close(self) -> None:
         """Says goodbye as the simulator does when it quits."""
@@ -113,9 +116,11 @@ class SimulatorConnection:
         text: str | None = ""
         while text is not None:
             try:
-                text = self._socket.recv() or None
+                received = self._socket.recv()
             except (OSError, websocket.WebSocketException):
-                text = None
+                received = ""
+            # A binary message ends the connection, as in the simulator.
+            text = received if isinstance(received, str) and received else None
             if text == _PING:
                 with contextlib.suppress(UserError):
                     self.send(_PONG)

@@ -51,6 +51,8 @@ class DrivenPath:
         return first + int(np.argmin(square))
 
     def at(self, distance_m: float) -> Pose:
-        """Returns the pose at so many metres along the line; beyond its ends, the first or the last."""
+        """Returns the pose at so many metres along the line, which goes straight on beyond its ends."""
         lines = (self.x_m, self.y_m, self.heading_rad)
-        return Pose(*(float(np.interp(distance_m, self.distance_m, line)) for line in lines))
+        pose = Pose(*(float(np.interp(distance_m, self.distance_m, line)) for line in lines))
+        beyond_m = distance_m - np.clip(distance_m, self.distance_m[0], self.distance_m[-1])
+        return pose.moved(ahead_m=float(beyond_m))

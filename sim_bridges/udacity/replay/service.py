@@ -61,14 +61,13 @@ def _serve(channel: Connection, weights: Path, runtime: RuntimeChoice, session: 
     settings = ServerSettings(host, 0, access_rules(host, [], None), session)
     try:
         server = UdacityServer(lambda: load_policies(weights, runtime), settings)
+
+        def stop_at_the_end() -> None:
+            with contextlib.suppress(EOFError, OSError):
+                channel.recv()
+            server.request_stop()
+
+        threading.Thread(target=stop_at_the_end, daemon=True).start()
+        server.run(started=lambda: channel.send(server.port))
     except UserError as error:
         channel.send(error)
-        return
-
-    def stop_at_the_end() -> None:
-        with contextlib.suppress(EOFError, OSError):
-            channel.recv()
-        server.request_stop()
-
-    threading.Thread(target=stop_at_the_end, daemon=True).start()
-    server.run(started=lambda: channel.send(server.port))

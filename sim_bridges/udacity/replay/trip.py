@@ -11,8 +11,7 @@ from sim_bridges.udacity.replay.path import DrivenPath
 from sim_bridges.udacity.replay.world import Place, World
 
 SAMPLE_S = 0.05
-STANDING_MPS = 0.3
-STANDING_MAX_S = 10.0
+NO_HEADWAY_MAX_S = 10.0
 
 Floats = NDArray[np.float64]
 Image = NDArray[np.uint8]
@@ -25,7 +24,7 @@ class DriveRecord:
     Attributes:
         recording: The stretch.
         path: The line that was recorded on it.
-        finished: Whether the car reached the end; otherwise it stood still for too long.
+        finished: Whether the car reached the end; otherwise it made no headway for too long.
         elapsed_s: Duration of the drive.
         step_s: How long each sample stands for, shape `(N,)`.
         x_m: Metres to the east at the samples' ends, shape `(N,)`.
@@ -69,7 +68,8 @@ class Trip:
         self._samples: list[tuple[float, ...]] = []
         self._commands: list[tuple[float, float]] = [(0.0, 0.0)]
         self._latencies_s: list[float] = []
-        self._moved_s = 0.0
+        self._furthest_m = world.place.distance_m
+        self._furthest_s = 0.0
 
     @property
     def time_s(self) -> float:
@@ -83,8 +83,8 @@ class Trip:
 
     @property
     def over(self) -> bool:
-        """Whether the end is reached, or the car has stood still for ten seconds."""
-        return self.world.done or self.time_s - self._moved_s > STANDING_MAX_S
+        """Whether the end is reached, or the car has made no headway for ten seconds."""
+        return self.world.done or self.time_s - self._furthest_s > NO_HEADWAY_MAX_S
 
     def advance_to(self, time_s: float) -> None:
         """Drives on under the newest command until a moment, or the end."""
@@ -132,8 +132,8 @@ class Trip:
 
     def _sample(self, step_s: float) -> None:
         vehicle, place = self.world.vehicle, self.world.place
-        if abs(vehicle.speed_mps) > STANDING_MPS:
-            self._moved_s = self.time_s
+        if place.distance_m > self._furthest_m:
+            self._furthest_m, self._furthest_s = place.distance_m, self.time_s
         self._samples.append(
             (step_s, vehicle.pose.x_m, vehicle.pose.y_m, place.distance_m, place.offset_m, vehicle.speed_mps)
         )

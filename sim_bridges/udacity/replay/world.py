@@ -50,12 +50,18 @@ class Place:
     offset_m: float
     turn_rad: float
 
+    @property
+    def is_astray(self) -> bool:
+        """Whether a car here is so far from the line that somebody intervenes."""
+        beside_m = max(abs(self.offset_m), -self.distance_m)
+        return beside_m > INTERVENTION_M or abs(self.turn_rad) > INTERVENTION_RAD
+
 
 class World:
     """A car near one continuous stretch of a recording.
 
-    More than 3 m beside the line or 45 degrees off it, somebody intervenes: the car is put back on the line,
-    at its speed.
+    More than 3 m beside the line, 45 degrees off it or 3 m behind its beginning, somebody intervenes: the car
+    is put back on the line, at its speed.
 
     Args:
         recording: The stretch, at least two frames.
@@ -104,7 +110,7 @@ class World:
         for _ in range(count):
             self.vehicle = self.vehicle.driven(self.steering, throttle, duration_s / count)
             self.place = self._locate(self.place.index)
-            if abs(self.place.offset_m) > INTERVENTION_M or abs(self.place.turn_rad) > INTERVENTION_RAD:
+            if self.place.is_astray:
                 self._intervene()
         self.time_s += duration_s
 

@@ -29,3 +29,36 @@ def test_training_writes_a_file_that_the_service_loads(recording, tmp_path):
     frames = np.random.default_rng(0).integers(0, 255, (2, 66, 200, 3)).astype(np.float32)
     assert network(frames).shape == (2, 1)
     assert [w.shape for w in network.get_weights()] == [w.shape for w in build().get_weights()]
+
+
+def test_a_batch_depends_on_seed_epoch_and_index_alone(recording):
+    def batch(seed: int, epoch: int, index: int, before: int = 0) -> np.ndarray:
+        generator = FrameGenerator(recording, PilotnetRecipe(seed=seed, batch_size=7))
+        for number in range(before):
+            generator[number]
+        generator.epoch = epoch
+        return generator[index][0]
+
+    np.testing.assert_array_equal(batch(0, 1, 2), batch(0, 1, 2, before=3))
+    for other in ((1, 1, 2), (0, 2, 2), (0, 1, 3)):
+        assert not np.array_equal(batch(0, 1, 2), batch(*other))
+
+
+@pytest.mark.slow
+def test_a_killed_training_goes_on_to_the_same_weights(recording, tmp_path):
+    recipe = PilotnetRecipe(epochs=3, batches=2, batch_size=8)
+
+    class Kill(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                raise KeyboardInterrupt
+
+    whole, resumed = tmp_path / "whole.keras", tmp_path / "resumed.keras"
+    train(recording, recipe, whole, tmp_path / "one", [])
+    with pytest.raises(KeyboardInterrupt):
+        train(recording, recipe, resumed, tmp_path / "other", [Kill()])
+    train(recording, recipe, resumed, tmp_path / "other", [])
+    for expected, found in zip(
+        load_published(whole).get_weights(), load_published(resumed).get_weights(), strict=True
+    ):
+        np.testing.assert_allclose(found, expected, atol=1e-6)

@@ -56,6 +56,22 @@ def test_logs_of_any_machine_say_the_same(folder, prefix, comma, header):
     assert recording.images == expected.images
 
 
+def test_images_that_are_broken_in_their_middle_or_name_are_counted_and_left_out(folder):
+    for camera, row in (("center", 1), ("left", 2)):
+        path = folder / "IMG" / image_name(camera, DRIVE.time_s[row])
+        content = bytearray(path.read_bytes())
+        middle = len(content) // 2
+        content[middle : middle + 600] = bytes(600)
+        path.write_bytes(content)
+    log = folder / "driving_log.csv"
+    name = image_name("right", DRIVE.time_s[3])
+    log.write_text(log.read_text().replace(name, f"\0{name}"))
+    recording = read_recording(folder)
+    assert recording.rows.tolist() == [0, 2, 3, 4]
+    assert recording.skipped == {"image broken": 3}
+    assert recording.images["left"][1] is recording.images["right"][2] is None
+
+
 def test_missing_and_cut_off_images_are_counted_and_left_out(folder):
     images = folder / "IMG"
     (images / image_name("center", DRIVE.time_s[1])).unlink()
@@ -94,7 +110,7 @@ def test_images_are_rgb_and_a_broken_one_is_named(folder):
     assert recording.image(0)[80, 160, 0] > 180 > 20 > recording.image(0)[80, 160, 2]
     path.write_bytes(b"\xff\xd8 nothing \xff\xd9")
     with pytest.raises(UserError, match=path.name):
-        read_recording(folder).image(0)
+        recording.image(0)
     path.write_bytes(jpeg_of(cv2.resize(red, (100, 100))))
     with pytest.raises(UserError, match="320x160"):
         read_recording(folder).image(0)
@@ -120,7 +136,9 @@ def test_a_drive_that_the_service_recorded_can_be_read(tmp_path):
     for number in range(3):
         moment = BEGIN.replace(microsecond=number * 70_000)
         command = Command(0.1, 0.2, 0.0)
-        recorder.record(RecordedFrame(moment, 0.0, jpeg, "driving", None, 5.0, 0.1, command, command, {}))
+        recorder.record(
+            RecordedFrame(moment, 0.07 * number, jpeg, "driving", None, 5.0, 0.1, command, command, {})
+        )
     recorder.close()
     recorder.wait_closed(10)
     recording = read_recording(recorder.drive)

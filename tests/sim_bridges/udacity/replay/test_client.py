@@ -133,10 +133,11 @@ class ForeignServer:
             if first & 128:
                 return text.decode()
 
-    def _send(self, peer: socket.socket, text: str) -> None:
-        payload = text.encode()
-        head = bytes([0x81, len(payload)]) if len(payload) < 126 else b"\x81\x7e" + len(payload).to_bytes(2)
-        peer.sendall(head + payload)
+    def _send(self, peer: socket.socket, message: str | bytes) -> None:
+        payload = message.encode() if isinstance(message, str) else message
+        kind = bytes([0x81 if isinstance(message, str) else 0x82])
+        size = bytes([len(payload)]) if len(payload) < 126 else b"\x7e" + len(payload).to_bytes(2)
+        peer.sendall(kind + size + payload)
 
     def close(self) -> None:
         self._listener.close()
@@ -218,7 +219,9 @@ def test_a_reply_that_cannot_be_read_ends_the_chain(drawn, monkeypatch, reply):
     assert sum(text.startswith("42") for text in server.texts) == 2
 
 
-@pytest.mark.parametrize("reply", ["", "42", "42{", '42["other",1]', "6", "44error", '42["steer"]'])
+@pytest.mark.parametrize(
+    "reply", ["", "42", "42{", "42 5", "42null", "42[]", '42["other",1]', "6", "44error", '42["steer"]']
+)
 def test_what_the_simulator_does_not_know_it_ignores(drawn, monkeypatch, reply):
     monkeypatch.setattr(client_module, "SILENCE_MAX_S", 5.0)
     with (
@@ -236,6 +239,15 @@ def test_a_server_that_hangs_up_is_named(drawn):
         foreign(hang_up) as server,
         simulator(server, World(drawn, OPTIONS.world)) as client,
         pytest.raises(UserError, match=f"{server.port}.*closed the connection"),
+    ):
+        client.drive()
+
+
+def test_a_binary_message_ends_the_connection_as_in_the_simulator(drawn):
+    with (
+        foreign(lambda _: [b"\x04steer"]) as server,
+        simulator(server, World(drawn, OPTIONS.world)) as client,
+        pytest.raises(UserError, match=f"{server.port}.*no text"),
     ):
         client.drive()
 

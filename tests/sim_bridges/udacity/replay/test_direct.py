@@ -10,7 +10,7 @@ from sim_bridges.udacity.replay.direct import drive_directly
 from sim_bridges.udacity.replay.metrics import score
 from sim_bridges.udacity.replay.options import DriveOptions
 from sim_bridges.udacity.replay.pacing import Pacing
-from sim_bridges.udacity.replay.trip import STANDING_MAX_S
+from sim_bridges.udacity.replay.trip import NO_HEADWAY_MAX_S
 from sim_bridges.udacity.replay.world import World
 from tests.sim_bridges.udacity.replay.lane_policy import BrokenPolicy, LanePolicy, StraightPolicy
 
@@ -78,7 +78,7 @@ def test_a_car_that_is_never_driven_ends_the_drive_unfinished(drawn):
     record = drive(drawn, BrokenPolicy())
     assert not record.finished
     assert record.speed_mps[-1] < 0.3
-    assert record.elapsed_s > STANDING_MAX_S
+    assert record.elapsed_s > NO_HEADWAY_MAX_S
     assert score([record]).autonomy == 0.0
 
 

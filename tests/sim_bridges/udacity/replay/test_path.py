@@ -1,3 +1,5 @@
+from dataclasses import astuple
+
 import numpy as np
 import pytest
 
@@ -29,4 +31,5 @@ def test_between_frames_the_line_goes_on():
     path = circle()
     halfway = path.at((path.distance_m[10] + path.distance_m[11]) / 2)
     assert halfway.x_m == pytest.approx((path.x_m[10] + path.x_m[11]) / 2)
-    assert path.at(1e6) == path.pose(len(path) - 1)
+    end = path.pose(len(path) - 1)
+    assert astuple(path.at(path.distance_m[-1] + 7)) == pytest.approx(astuple(end.moved(ahead_m=7)))

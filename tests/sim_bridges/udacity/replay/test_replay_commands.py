@@ -26,7 +26,7 @@ from tests.sim_bridges.udacity.drawn_recording import real_recording
 from tests.sim_bridges.udacity.replay.lane_policy import LanePolicy, StraightPolicy
 from tests.sim_bridges.udacity.replay.test_client import address
 from tests.sim_bridges.udacity.running_server import serving
-from tests.small_checkpoint import UDACITY, save_small_checkpoint
+from tests.small_checkpoint import CARRACING, UDACITY, save_small_checkpoint
 
 SETTINGS = SessionSettings(SafetyLimits(), CruiseSettings(9.0))
 KEYS = {
@@ -120,6 +120,7 @@ def test_evaluation_on_simulated_time_is_repeatable(drawn_folder, weights, tmp_p
         (("--url", "ws://127.0.0.1:1/"), "No server for simulators answers"),
         (("--video", "drive.avi"), ".gif or .mp4"),
         (("--plot", "plot.docx"), "must end in one of"),
+        (("--plot", "plot.pgf"), "must end in one of .png, .jpg, .svg, .pdf"),
         (("--recording", "nowhere"), "There is no driving_log.csv"),
     ],
 )
@@ -140,6 +141,15 @@ def test_a_start_where_no_car_may_be_is_refused(drawn_folder, option, value):
 def test_weights_that_cannot_be_used_are_one_sentence(drawn_folder, tmp_path):
     done = run("evaluate", "--recording", drawn_folder, "--weights", tmp_path / "none.weights.h5")
     assert isinstance(done.exception, UserError)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", [(), ("--fast",)])
+def test_weights_of_another_camera_are_named_before_the_drive(drawn_folder, tmp_path, way):
+    weights = save_small_checkpoint(tmp_path / "small.weights.h5", CARRACING)
+    done = run("evaluate", "--recording", drawn_folder, "--weights", weights, *way)
+    assert isinstance(done.exception, UserError)
+    assert "use the camera that the policy was trained with" in str(done.exception)
 
 
 def test_parts_of_a_recording_fall_into_stretches():

@@ -5,6 +5,7 @@ import pytest
 
 from sim_bridges.udacity.recording import read_recording
 from sim_bridges.udacity.replay.light import Light
+from sim_bridges.udacity.replay.trip import NO_HEADWAY_MAX_S, Trip
 from sim_bridges.udacity.replay.world import World, WorldOptions
 from tests.sim_bridges.udacity.drawn_recording import draw_recording, winding_drive
 
@@ -35,6 +36,18 @@ def test_who_leaves_the_line_is_put_back_at_the_same_speed(recording):
         assert abs(world.place.turn_rad) <= np.radians(45)
     assert len(world.interventions) >= 1
     assert world.vehicle.speed_mps > 6.0
+
+
+def test_who_drives_backwards_is_put_back_and_ends_the_drive_unfinished(recording):
+    trip = Trip(World(recording))
+    trip.command(0.0, -1.0, 0.0)
+    trip.advance_to(3600.0)
+    record = trip.record()
+    assert trip.over
+    assert not record.finished
+    assert NO_HEADWAY_MAX_S < record.elapsed_s < 2 * NO_HEADWAY_MAX_S
+    assert record.distance_m.min() > -3.5
+    assert record.interventions
 
 
 def test_the_camera_sees_the_recorded_frame_where_the_car_is_on_the_line(recording):
