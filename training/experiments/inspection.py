@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from models import masking
 from models.lan import LAN
 
 SEQUENCES = 128
@@ -33,8 +34,7 @@ def inspect(network: keras.Model, inputs: dict[str, np.ndarray]) -> dict[str, An
     queries = slice(None) if layer.return_sequences else slice(-1, None)
     weights = ops.convert_to_numpy(seen.weights)[:, :, queries]
     constants = ops.convert_to_numpy(_time_scale(layer) / seen.tau)[:, :, queries]
-    used = np.broadcast_to(allowed[:, None], (*weights.shape[:2], *allowed.shape[1:]))
-    used = np.broadcast_to(used, weights.shape)
+    used = np.broadcast_to(_reachable(layer, allowed)[:, None, queries], weights.shape)
     return {**evenness(weights, used), "time_constants": _percentiles(constants[used])}
 
 
@@ -53,6 +53,16 @@ def evenness(weights: np.ndarray, used: np.ndarray) -> dict[str, float]:
         "entropy": float(np.mean(entropies[several] / np.log(counts[several]))),
         "largest_weight": float(np.mean((weights.max(axis=-1) * counts)[several])),
     }
+
+
+def _reachable(layer: LAN, allowed: np.ndarray) -> np.ndarray:
+    """Returns which keys each query may attend, `(B, T, S)`, given which are allowed to all, `(B, 1, S)`."""
+    steps = allowed.shape[-1]
+    pairs = np.broadcast_to(allowed, (len(allowed), steps, steps))
+    if layer.window is None:
+        return pairs
+    window = masking.causal(ops.arange(steps, dtype="int32"), steps, layer.window)
+    return pairs & ops.convert_to_numpy(window)
 
 
 def _time_scale(layer: LAN) -> Any:
