@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +54,8 @@ class Runner:
             self.experiment.carry_out(self)
             return
         for contender in _contenders(self.experiment):
-            if contender.requires and find_spec(contender.requires) is None:
-                continue
             for study in self.experiment.studies:
-                if contender in study.contenders:
+                if contender.installed and contender in study.contenders:
                     self._run(study, contender)
 
     def _run(self, study: Study, contender: Contender) -> None:
@@ -102,12 +99,12 @@ class Runner:
     def results(self) -> Iterator[tuple[Table, Contender, list[dict[str, Any]]]]:
         """Yields the finished cells of each contender in each study, at least one.
 
-        Each is as it was written, with the date on which that was.
+        Each is as it was written, with its seed and the date on which that was.
         """
         for study in self.experiment.studies:
             for contender in study.contenders:
-                paths = [Cell(study, contender, seed).path(self.out) for seed in range(self.seeds)]
-                cells = [_read(path) for path in paths if path.exists()]
+                paths = {seed: Cell(study, contender, seed).path(self.out) for seed in range(self.seeds)}
+                cells = [{**_read(path), "seed": seed} for seed, path in paths.items() if path.exists()]
                 if cells:
                     yield study, contender, cells
 
@@ -116,7 +113,7 @@ class Runner:
         return [
             f"{contender.name} (package {contender.requires})"
             for contender in _contenders(self.experiment)
-            if contender.requires and find_spec(contender.requires) is None
+            if not contender.installed
         ]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,11 @@ class Contender:
     mix: Callable[[Signal, Size, bool], Tensor]
     jit: bool = True
     requires: str | None = None
+
+    @property
+    def installed(self) -> bool:
+        """Whether it can take part: the package that it needs, if any, is there."""
+        return self.requires is None or find_spec(self.requires) is not None
 
 
 @dataclass(frozen=True, slots=True)

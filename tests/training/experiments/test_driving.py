@@ -1,15 +1,23 @@
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
+from rich.console import Console
 
 from sim_bridges.carracing.environment import DISCRETE_COMMANDS, CarRacing, make_environment
 from training.experiments.driving import outputs
+from training.experiments.driving.aggregate import Aggregate
 from training.experiments.driving.contenders import DRIVERS, LAN_ELAPSED, MEAN, SINGLE, WINDOW
 from training.experiments.driving.five_actions import PRIORITIES, STYLE, DiscreteExpert, command_of
 from training.experiments.driving.five_rounds import AdvisedRide
 from training.experiments.driving.ride import Driver, Ride
 from training.experiments.driving.window_driver import WindowDriver
+from training.experiments.models.continuous import CFC
+from training.experiments.registry import load
+from training.experiments.runner import Runner
 from training.experiments.study import Size
+from training.progress import Progress
 
 SHAPE = (64, 64, 3)
 SMALL = Size(units=16, heads=2, time_scale=0.1)
@@ -114,6 +122,17 @@ def test_an_advised_ride_records_actions_for_every_frame():
     logits = np.eye(5)[np.asarray(outputs._actions(made.advice[:, 0]))]
     np.testing.assert_array_equal([outputs.likeliest(row) for row in logits], made.advice[:, 0])
     assert outputs.right_actions(made.advice[:, 0], logits) == 100
+
+
+def test_who_is_not_installed_does_not_drive(tmp_path):
+    absent = replace(CFC, requires="a_package_that_nobody_has")
+    [study, *_] = load("lane-keeping", None).studies
+    study = replace(study, contenders=(absent,), source=Aggregate(drives=(0, 0, 0)))
+    experiment = replace(load("lane-keeping", None), studies=(study,))
+    runner = Runner(tmp_path, experiment, 1, Progress(Console(quiet=True)))
+    runner.run()
+    assert runner.absent() == ["CfC (package a_package_that_nobody_has)"]
+    assert not list(runner.results())
 
 
 def test_a_steady_guess_explains_nothing():

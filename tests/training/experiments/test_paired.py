@@ -51,6 +51,14 @@ def test_differences_are_taken_track_by_track(runner):
     json.dumps(difference)
 
 
+def test_differences_are_taken_under_the_seeds_that_both_have(runner, tmp_path):
+    study = runner.experiment.studies[0]
+    Cell(study, LAN_ELAPSED, 0).path(tmp_path).unlink()
+    [difference] = [row for row in rows(runner) if row["metric"] == "at 50% lost"]
+    assert difference["mean"] == pytest.approx(np.mean([901 - 890, 801 - 786]))
+    assert difference["seeds"] == 1
+
+
 def test_differences_are_not_judged(runner):
     text = markdown(runner.experiment, rows(runner))
     scores, differences = text.split("track by track")

@@ -85,6 +85,7 @@ def carry_out(runner: Runner) -> None:
         for seed in range(runner.seeds)
         for study in studies
         for contender in study.contenders
+        if contender.installed
     ]
     _work(runner, "Training", _train, [job for job in jobs if not job.path("training.json").exists()])
     _work(runner, "Driving", _finish, [job for job in jobs if not job.cell.exists()])

@@ -21,17 +21,20 @@ def paired_rows(runner: Runner, found: list[Row]) -> list[Row]:
     """Returns, for each table of drives, the score of `LAN, elapsed` minus that of each other model.
 
     Args:
-        runner: Gives the finished cells.
+        runner: Gives the finished cells, of which those under the same seed are compared.
         found: Rows of the models that are reported.
     """
+    reported = {(_title(row), row["model"]): row for row in found}
     rows: list[Row] = []
     for study, scores in _scores(runner).items():
-        ours = scores.pop(LAN_ELAPSED.name, {})
-        for model, theirs in scores.items():
-            shared = next((row for row in found if (_title(row), row["model"]) == (study.title, model)), None)
+        compared = {model: cells for model, cells in scores.items() if (study.title, model) in reported}
+        ours = compared.pop(LAN_ELAPSED.name, {})
+        for model, theirs in compared.items():
+            seeds = sorted(ours.keys() & theirs.keys())
+            shared = {**reported[study.title, model], "seeds": len(seeds)}
             rows += [
-                _difference(shared, study, share, ours[share] - theirs[share])
-                for share in (theirs if shared and ours else ())
+                _difference(shared, study, share, [ours[seed][share] - theirs[seed][share] for seed in seeds])
+                for share in (theirs[seeds[0]] if seeds else ())
             ]
     return rows
 
@@ -70,20 +73,20 @@ def draw(drop_shares: tuple[float, ...], rows: list[Row], path: Path) -> None:
     figure.savefig(path, dpi=100)
 
 
-def _scores(runner: Runner) -> dict[Any, dict[str, dict[str, NDArray[np.float64]]]]:
-    """Returns scores by table, model and share of lost frames, each `(seeds, tracks)`."""
-    found: dict[Any, dict[str, dict[str, NDArray[np.float64]]]] = {}
+def _scores(runner: Runner) -> dict[Any, dict[str, dict[int, dict[str, NDArray[np.float64]]]]]:
+    """Returns scores by table, model, seed and share of lost frames, one for each track."""
+    found: dict[Any, dict[str, dict[int, dict[str, NDArray[np.float64]]]]] = {}
     for study, contender, cells in runner.results():
         if getattr(study, "rides", None) is not None:
             found.setdefault(study, {})[contender.name] = {
-                share: np.array([cell["rides"][share]["scores"] for cell in cells])
-                for share in cells[0]["rides"]
+                cell["seed"]: {share: np.array(ride["scores"]) for share, ride in cell["rides"].items()}
+                for cell in cells
             }
     return found
 
 
-def _difference(shared: Any, study: Table, drop_share: str, scores: Any) -> Row:
-    """Returns the row of differences `(seeds, tracks)`."""
+def _difference(shared: Row, study: Table, drop_share: str, scores: list[NDArray[np.float64]]) -> Row:
+    """Returns the row of differences, one for each track under each seed."""
     by_track = np.mean(scores, axis=0)
     tracks = len(by_track)
     return {
