@@ -1,5 +1,7 @@
 """Event-based MNIST: digits as runs of equal pixels, each with its time stamp."""
 
+import zipfile
+import zlib
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from models.errors import UserError
 from training.experiments.data_folder import data_file
 from training.experiments.models.attention import FAIR_PAIRS
 from training.experiments.models.field import BRISK, FIELD
@@ -83,8 +86,12 @@ def patches(features: Any) -> Any:
 
 @lru_cache
 def _load(data: Path | None) -> tuple[Sequences, Sequences]:
-    with np.load(data_file("mnist.npz", SOURCE, data)) as arrays:
-        train, test = (events(arrays[f"x_{part}"], arrays[f"y_{part}"]) for part in ("train", "test"))
+    path = data_file("mnist.npz", SOURCE, data)
+    try:
+        with np.load(path) as arrays:
+            train, test = (events(arrays[f"x_{part}"], arrays[f"y_{part}"]) for part in ("train", "test"))
+    except (OSError, EOFError, ValueError, LookupError, zipfile.BadZipFile, zlib.error) as error:
+        raise UserError(f"{path} is not MNIST as Keras leaves it ({error}): get it again.") from error
     return train, test
 
 

@@ -1,6 +1,5 @@
 """What a person does, from the places of four tags on the body."""
 
-import csv
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
@@ -44,6 +43,8 @@ TICKS_PER_S = 1e7
 POINTS = 50
 HISTORY = 8
 
+Entry = tuple[int, list[float], int]
+
 
 class Recording(NamedTuple):
     """What the tags of one person sent in one session.
@@ -69,16 +70,13 @@ def read(path: Path) -> list[Recording]:
     Raises:
         UserError: A row is not of this format.
     """
-    rows: dict[str, list[tuple[int, list[float], int]]] = {}
-    with path.open(newline="", encoding="utf-8") as file:
-        for number, row in enumerate(csv.reader(file), start=1):
-            if not row:
+    rows: dict[str, list[Entry]] = {}
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
                 continue
             try:
-                name, tag, ticks, _date, x, y, z, activity = (cell.strip() for cell in row)
-                code = [float(tag == known) for known in TAGS]
-                place = [float(x), float(y), float(z)]
-                entry = (int(ticks), [*code, *place], ACTIVITIES.index(activity))
+                name, entry = _entry(line.decode("utf-8-sig"))
             except ValueError as error:
                 raise UserError(
                     f"Line {number} of {path} is no row of the UCI file ({error}): download the file again."
@@ -87,7 +85,17 @@ def read(path: Path) -> list[Recording]:
     return [_recording(name, sorted(entries, key=lambda entry: entry[0])) for name, entries in rows.items()]
 
 
-def _recording(name: str, entries: list[tuple[int, list[float], int]]) -> Recording:
+def _entry(line: str) -> tuple[str, Entry]:
+    """Returns the sequence name of a row and what is kept of it: ticks, features, activity."""
+    name, tag, ticks, _date, x, y, z, activity = (cell.strip() for cell in line.split(","))
+    place = [float(x), float(y), float(z)]
+    if not (name and tag in TAGS and np.isfinite(place).all()):
+        raise ValueError("it needs a sequence name, one of the four tags and finite coordinates")
+    code = [float(tag == known) for known in TAGS]
+    return name, (int(ticks), [*code, *place], ACTIVITIES.index(activity))
+
+
+def _recording(name: str, entries: list[Entry]) -> Recording:
     ticks, features, activities = zip(*entries, strict=True)
     # Ticks exceed what a float holds exactly, so they are subtracted as integers.
     times_s = np.array([tick - ticks[0] for tick in ticks]) / TICKS_PER_S
@@ -116,12 +124,19 @@ def _load(data: Path | None) -> list[Recording]:
 
 
 def _by_sequence(data: Path | None, seed: int) -> Fold:
-    return split(join([sequences(recording) for recording in _load(data)]), np.random.default_rng(seed))
+    return _split([sequences(recording) for recording in _load(data)], f"sequences of {POINTS} rows", seed)
 
 
 def _rows_of_b(data: Path | None, seed: int) -> Fold:
     chosen = [recording for recording in _load(data) if recording.name.startswith("B")]
-    return split(join([histories(recording) for recording in chosen]), np.random.default_rng(seed))
+    return _split([histories(recording) for recording in chosen], "rows of person B", seed)
+
+
+def _split(parts: list[Sequences], what: str, seed: int) -> Fold:
+    count = sum(map(len, parts))
+    if count < len(Fold._fields):
+        raise UserError(f"{FILE} holds {count} {what}, too few to split: download the file again.")
+    return split(join(parts), np.random.default_rng(seed))
 
 
 def experiment(data: Path | None) -> Experiment:

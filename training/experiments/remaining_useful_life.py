@@ -1,6 +1,7 @@
 """How long bearings will still run, from features of their vibration."""
 
 import gzip
+import zlib
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
+from models.errors import UserError
 from training.experiments.data_folder import data_file
 from training.experiments.models.attention import FAIR_PAIRS
 from training.experiments.models.field import FIELD
@@ -39,6 +41,9 @@ COUNTS = (3000, 750, 1500)
 
 SHARE = 4
 """One bearing in so many is tested on."""
+
+FEWEST_BEARINGS = 2
+"""One to learn from and one to test on."""
 
 VIBRATION = 14
 """Columns of features of the vibration, which span many powers of ten."""
@@ -89,11 +94,31 @@ HUST = Source("HUST", "hust_*.csv.gz", 500 / 25600)
 
 
 def read(path: Path, row_s: float) -> Bearing:
-    """Reads a bearing's file, whose rows are `row_s` seconds apart."""
+    """Reads a bearing's file, whose rows are `row_s` seconds apart.
+
+    Raises:
+        UserError: It is not of the format, or too short for a window.
+    """
+    try:
+        return _bearing(_columns(path), row_s)
+    except (OSError, EOFError, ValueError, KeyError, zlib.error) as error:
+        raise UserError(f"{path} is no run of a bearing ({error}): get it again from {SOURCE}.") from error
+
+
+def _columns(path: Path) -> dict[str, np.ndarray]:
+    """Returns the columns of a file by their names."""
     with gzip.open(path, "rt", encoding="utf-8") as file:
         names = file.readline().strip().split(",")
-        columns = dict(zip(names, np.loadtxt(file, delimiter=",", unpack=True, ndmin=2), strict=True))
-    vibration = np.stack([columns[name] for name in names[:VIBRATION]], axis=1)
+        rows = np.loadtxt(file, delimiter=",", ndmin=2)
+    if len(rows) <= REACH:
+        raise ValueError(f"{len(rows)} rows, where a window reaches back over {REACH}")
+    if not np.isfinite(rows).all():
+        raise ValueError("a number is not finite")
+    return dict(zip(names, rows.T, strict=True))
+
+
+def _bearing(columns: dict[str, np.ndarray], row_s: float) -> Bearing:
+    vibration = np.stack(list(columns.values())[:VIBRATION], axis=1)
     features = [np.sign(vibration) * np.log1p(np.abs(vibration))]
     if "Temperature" in columns:
         features.append(columns["Temperature"][:, None])
@@ -112,7 +137,13 @@ def read(path: Path, row_s: float) -> Bearing:
 
 @lru_cache
 def _load(data: Path | None, source: Source) -> tuple[Bearing, ...]:
-    paths = sorted(data_file("rul", SOURCE, data).glob(source.pattern))
+    folder = data_file("rul", SOURCE, data)
+    paths = sorted(folder.glob(source.pattern))
+    if len(paths) < FEWEST_BEARINGS:
+        raise UserError(
+            f"{folder} holds {len(paths)} files {source.pattern}, and {FEWEST_BEARINGS} are the fewest: "
+            f"get them from {SOURCE}."
+        )
     return tuple(read(path, source.row_s) for path in paths)
 
 

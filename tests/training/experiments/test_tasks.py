@@ -1,5 +1,7 @@
 """The data of each experiment."""
 
+import gzip
+
 import keras
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 
 from models.errors import UserError
 from tests.training.experiments.made_data import write_activity, write_bearing
-from training.experiments import person_activity, remaining_useful_life
+from training.experiments import event_mnist, person_activity, remaining_useful_life
 from training.experiments.ablation import oscillations
 from training.experiments.data_folder import data_file
 from training.experiments.event_mnist import EVENTS, events, patches
@@ -122,6 +124,38 @@ def test_scaling_is_by_what_is_trained_on_and_errors_come_back_in_hours(tmp_path
     assert hours == pytest.approx(0.5 * 20 / 60)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [b"junk", gzip.compress(b"a,RUL\n1,2\n"), gzip.compress(b"a\n\xff"), gzip.compress(b"a,RUL\n1,2\n")[:-9]],
+    ids=["no archive", "short", "no text", "cut off"],
+)
+def test_a_file_that_is_no_bearing_is_named(tmp_path, content):
+    path = tmp_path / "xjtu_Bearing9_9.csv.gz"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"xjtu_Bearing9_9\.csv\.gz is no run of a bearing"):
+        read(path, XJTU.row_s)
+
+
+def test_bearings_are_at_least_two(tmp_path):
+    (tmp_path / "rul").mkdir()
+    study = remaining_useful_life.experiment(tmp_path).studies[0]
+    with pytest.raises(UserError, match=r"0 files xjtu_\*\.csv\.gz, and 2 are the fewest"):
+        study.fold(0)
+
+
+@pytest.mark.parametrize("content", [b"", b"junk", b"PK\x03\x04"])
+def test_a_file_that_is_not_mnist_is_named(tmp_path, content):
+    (tmp_path / "mnist.npz").write_bytes(content)
+    with pytest.raises(UserError, match=r"mnist\.npz is not MNIST"):
+        event_mnist.experiment(tmp_path).studies[0].fold(0)
+
+
+def test_mnist_without_its_arrays_is_named(tmp_path):
+    np.savez(tmp_path / "mnist.npz", x_train=np.zeros((2, 28, 28)))
+    with pytest.raises(UserError, match=r"mnist\.npz is not MNIST.*y_train"):
+        event_mnist.experiment(tmp_path).studies[0].fold(0)
+
+
 UCI_ROW = "A01,010-000-024-033,633790226051280329,27.05.2009 14:03:25:127,4.0629,1.8924,0.5074,walking"
 
 
@@ -137,12 +171,29 @@ def test_reads_the_format_of_the_uci_file(tmp_path):
     assert [person_activity.ACTIVITIES[index] for index in recording.activities] == ["walking", "lying down"]
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path):
+    path = tmp_path / person_activity.FILE
+    path.write_text(UCI_ROW + "\n", encoding="utf-8-sig")
+    assert [recording.name for recording in person_activity.read(path)] == ["A01"]
+
+
 @pytest.mark.parametrize(
-    "row", ["A01,x", UCI_ROW.replace("walking", "flying"), UCI_ROW.replace("4.06", "four")]
+    "row",
+    [
+        "A01,x",
+        UCI_ROW.replace("walking", "flying"),
+        UCI_ROW.replace("walking", "w\xe4lking"),
+        UCI_ROW.replace("4.0629", "four"),
+        UCI_ROW.replace("4.0629", "nan"),
+        UCI_ROW.replace("0.5074", "inf"),
+        UCI_ROW.replace("010-000-024-033", "no-such-tag"),
+        UCI_ROW.replace("A01", ""),
+        "x" * 200_000,
+    ],
 )
 def test_names_the_line_that_is_not_of_the_format(tmp_path, row):
     path = tmp_path / "rows.txt"
-    path.write_text(f"{UCI_ROW}\n{row}\n")
+    path.write_text(f"{UCI_ROW}\n{row}\n", encoding="latin-1")
     with pytest.raises(UserError, match=r"Line 2 of .*rows\.txt"):
         person_activity.read(path)
 
@@ -159,6 +210,14 @@ def test_activity_sequences_do_not_overlap_and_end_at_zero(tmp_path):
     rows = person_activity.histories(recordings[1])
     assert rows.targets.shape == (63,)
     np.testing.assert_array_equal(rows.features[:, -1], recordings[1].features[7:])
+
+
+@pytest.mark.parametrize(("rows_of", "table"), [({}, 0), ({"A01": 149}, 0), ({"A01": 500}, 1)])
+def test_too_few_rows_to_split_are_one_sentence(tmp_path, rows_of, table):
+    write_activity(tmp_path / person_activity.FILE, rows_of)
+    study = person_activity.experiment(tmp_path).studies[table]
+    with pytest.raises(UserError, match="too few to split"):
+        study.fold(0)
 
 
 def test_missing_data_is_one_sentence_that_says_where_to_get_it(tmp_path, monkeypatch):
