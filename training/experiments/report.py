@@ -8,7 +8,6 @@ import numpy as np
 
 from models.errors import UserError
 from models.files import write_json
-from models.versions import versions
 from training.experiments.runner import Runner
 from training.experiments.study import Budget, Contender, Experiment, Table
 
@@ -47,7 +46,7 @@ def _rows(runner: Runner, study: Table, contender: Contender, cells: list[Row]) 
         "time_constants": constants.mean(axis=0).tolist() if attention else None,
         "budget": budget_text(runner.experiment.budget),
         "date": max(cell["date"] for cell in cells),
-        "versions": versions(),
+        "versions": _together([cell["versions"] for cell in cells]),
     }
     rows = []
     for metric in study.metrics:
@@ -66,6 +65,15 @@ def _rows(runner: Runner, study: Table, contender: Contender, cells: list[Row]) 
     return rows
 
 
+def _together(found: list[dict[str, str]]) -> dict[str, str]:
+    """Returns the version of each package, or all of them where it is not the same in all."""
+    packages = dict.fromkeys(package for versions in found for package in versions)
+    return {
+        package: " and ".join(dict.fromkeys(versions[package] for versions in found if package in versions))
+        for package in packages
+    }
+
+
 def budget_text(budget: Budget) -> str:
     """Returns the effort that every model gets, in words."""
     rates = " and ".join(f"{rate:g}" for rate in budget.rates)
@@ -80,12 +88,17 @@ def markdown(experiment: Experiment, found: list[Row]) -> str:
     paragraphs = [experiment.about]
     for title, table in _tables(found).items():
         paragraphs += [f"### {title}", _table(table), *_verdicts(table, experiment)]
-    first = found[0]
-    packages = ", ".join(f"{name} {version}" for name, version in first["versions"].items())
-    dates = sorted({row["date"] for row in found})
-    days = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
-    paragraphs.append(f"{days}; every model: {first['budget']}. {packages}.")
+    paragraphs.append(f"Every model: {found[0]['budget']}. {_made(found)}")
     return "\n\n".join(paragraphs) + "\n"
+
+
+def _made(found: list[Row]) -> str:
+    """Returns when and by which versions the rows were made, a sentence for each set of versions."""
+    dates: dict[str, set[str]] = {}
+    for row in found:
+        packages = ", ".join(f"{name} {version}" for name, version in row["versions"].items())
+        dates.setdefault(packages, set()).add(row["date"])
+    return " ".join(f"{_listed(sorted(days))}: {packages}." for packages, days in dates.items())
 
 
 def _table(table: list[Row]) -> str:

@@ -1,16 +1,19 @@
 """Runs an experiment cell by cell; killed anywhere, it goes on where it was."""
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from models.errors import UserError
 from models.files import read_json, write_json
+from models.versions import versions
 from training.experiments.inspection import SEQUENCES, inspect
 from training.experiments.sequences import Fold
 from training.experiments.study import Budget, Contender, Experiment, Study, Table
-from training.experiments.trainee import Trainee
+from training.experiments.trainee import Trainee, Training, finite
 from training.progress import Progress
 from training.settled import settle
 
@@ -29,6 +32,41 @@ class Cell:
     def path(self, out: Path) -> Path:
         """Returns where its result lies."""
         return folder_of(out, self.study, self.contender) / f"seed-{self.seed}.json"
+
+    def content(
+        self,
+        training: Training,
+        rate: float,
+        parameters: int,
+        metrics: dict[str, float],
+        attention: dict[str, Any] | None,
+    ) -> dict[str, Any]:
+        """Returns its result, with the day and the versions that made it.
+
+        Args:
+            training: How the training went.
+            rate: Its learning rate.
+            parameters: Number of weights that are trained.
+            metrics: What was measured.
+            attention: What `inspect` found.
+
+        Raises:
+            UserError: There is no result, since the training diverged.
+        """
+        if not all(map(math.isfinite, (training.best_loss, *metrics.values()))):
+            raise UserError(
+                f"{self.study.title}: {self.contender.name} diverged under seed {self.seed}, so it has no "
+                "result: run the others by --model."
+            )
+        return {
+            "metrics": metrics,
+            "parameters": parameters,
+            "learning_rate": rate,
+            "training": asdict(training),
+            "attention": attention,
+            "date": datetime.now(timezone.utc).date().isoformat(),
+            "versions": versions(),
+        }
 
 
 class Runner:
@@ -71,40 +109,41 @@ class Runner:
             trainee = Trainee(study, contender, budget, tuning.train)
             rate = self._choose_rate(study, contender, trainee, tuning, advance)
             for cell in missing:
-                write_json(cell.path(self.out), self._measure(study, cell.seed, trainee, rate, advance))
+                write_json(cell.path(self.out), self._measure(study, cell, trainee, rate, advance))
 
     def _choose_rate(
         self, study: Study, contender: Contender, trainee: Trainee, fold: Fold, advance: Any
     ) -> float:
         def trial(rate: float) -> float:
-            training = trainee.train(fold, TUNING_SEED, rate, self.experiment.budget.tuning_epochs, advance)
-            return min(training.validation_loss, default=float("inf"))
+            epochs = self.experiment.budget.tuning_epochs
+            return trainee.train(fold, TUNING_SEED, rate, epochs, advance).best_loss
 
         return choose_rate(self.experiment.budget, folder_of(self.out, study, contender), trial)
 
     def _measure(
-        self, study: Study, seed: int, trainee: Trainee, rate: float, advance: Any
+        self, study: Study, cell: Cell, trainee: Trainee, rate: float, advance: Any
     ) -> dict[str, Any]:
-        fold = study.fold(seed)
-        training = trainee.train(fold, seed, rate, self.experiment.budget.epochs, advance)
+        fold = study.fold(cell.seed)
+        training = trainee.train(fold, cell.seed, rate, self.experiment.budget.epochs, advance)
         predicted = trainee.predict(fold.test)
-        return {
-            "metrics": {metric.name: metric.measure(fold.test, predicted) for metric in study.metrics},
-            "parameters": trainee.parameters,
-            "learning_rate": rate,
-            "training": asdict(training),
-            "attention": inspect(trainee.network, fold.test.first(SEQUENCES).inputs()),
-        }
+        metrics = {metric.name: metric.measure(fold.test, predicted) for metric in study.metrics}
+        attention = inspect(trainee.network, fold.test.first(SEQUENCES).inputs())
+        return cell.content(training, rate, trainee.parameters, metrics, attention)
 
     def results(self) -> Iterator[tuple[Table, Contender, list[dict[str, Any]]]]:
         """Yields the finished cells of each contender in each study, at least one.
 
-        Each is as it was written, with its seed and the date on which that was.
+        Each is as it was written, with its seed.
+
+        Raises:
+            UserError: One of them is broken.
         """
         for study in self.experiment.studies:
             for contender in study.contenders:
                 paths = {seed: Cell(study, contender, seed).path(self.out) for seed in range(self.seeds)}
-                cells = [{**_read(path), "seed": seed} for seed, path in paths.items() if path.exists()]
+                cells = [
+                    {**_read(study, path), "seed": seed} for seed, path in paths.items() if path.exists()
+                ]
                 if cells:
                     yield study, contender, cells
 
@@ -123,7 +162,7 @@ def choose_rate(budget: Budget, folder: Path, trial: Callable[[float], float]) -
     Args:
         budget: The effort, with the rates to try; a single one needs no trial.
         folder: Where the losses of finished trials lie, which are not repeated.
-        trial: Trains with a rate and returns the validation loss.
+        trial: Trains with a rate and returns the validation loss, infinite where the training diverged.
     """
     if len(budget.rates) == 1:
         return budget.rates[0]
@@ -131,14 +170,34 @@ def choose_rate(budget: Budget, folder: Path, trial: Callable[[float], float]) -
     for rate in budget.rates:
         path = folder / f"rate-{rate:g}.json"
         if not path.exists():
-            write_json(path, {"validation_loss": trial(rate)})
-        losses[rate] = read_json(path)["validation_loss"]
+            write_json(path, {"validation_loss": finite(trial(rate))})
+        loss = read_result(path, "validation_loss")["validation_loss"]
+        losses[rate] = math.inf if loss is None else loss
     return min(losses, key=lambda rate: losses[rate])
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_result(path: Path, *keys: str) -> dict[str, Any]:
+    """Returns the content of a file that holds at least these keys.
+
+    Raises:
+        UserError: It does not, or cannot be read.
+    """
+    content: dict[str, Any] = read_json(path)
+    _check_keys(path, content, keys)
+    return content
+
+
+def _check_keys(path: Path, content: Any, keys: Iterable[str]) -> None:
+    if not isinstance(content, dict) or not content.keys() >= set(keys):
+        raise UserError(f"{path} is no whole result: delete it to have it made again.")
+
+
+def _read(study: Table, path: Path) -> dict[str, Any]:
+    """Returns a cell; an old one without date and versions gets the date of its file and present versions."""
+    cell = read_result(path, "metrics", "parameters", "learning_rate", "training", "attention")
+    _check_keys(path, cell["metrics"], (metric.name for metric in study.metrics))
     written = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
-    return {**read_json(path), "date": written.date().isoformat()}
+    return {"date": written.date().isoformat(), "versions": versions(), **cell}
 
 
 def _contenders(experiment: Experiment) -> list[Contender]:

@@ -28,14 +28,24 @@ class Training:
     """What a training gave.
 
     Attributes:
-        loss: Loss of each epoch.
-        validation_loss: Loss on the validation data, at each look.
+        loss: Loss of each epoch; None where it was not finite.
+        validation_loss: Loss on the validation data, at each look; None where it was not finite.
         epoch_s: Median wall time of an epoch without validation.
     """
 
-    loss: list[float]
-    validation_loss: list[float]
+    loss: list[float | None]
+    validation_loss: list[float | None]
     epoch_s: float
+
+    @property
+    def best_loss(self) -> float:
+        """The smallest loss on the validation data, infinite where none was finite."""
+        return min((loss for loss in self.validation_loss if loss is not None), default=math.inf)
+
+
+def finite(loss: float) -> float | None:
+    """Returns the loss, or None, which JSON can hold, for one that is not finite."""
+    return loss if math.isfinite(loss) else None
 
 
 class Trainee:
@@ -102,13 +112,13 @@ class Trainee:
             order = rng.permutation(len(fold.train))[: steps * self._batch_size]
             started = time.perf_counter()
             loss = self._epoch(tf.constant(order.reshape(steps, -1), dtype="int32"), *data)
-            training.loss.append(float(loss))
+            training.loss.append(finite(float(loss)))
             durations_s.append(time.perf_counter() - started)
             if (epoch + 1) % max(1, epochs // VALIDATIONS) == 0 or epoch + 1 == epochs:
                 validation_loss = self._validate(fold.validation)
-                if validation_loss < min(training.validation_loss, default=math.inf):
+                if validation_loss < training.best_loss:
                     best = self.network.get_weights()
-                training.validation_loss.append(validation_loss)
+                training.validation_loss.append(finite(validation_loss))
             if watch is not None:
                 watch(epoch)
             advance()

@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 from dataclasses import replace
 
@@ -11,12 +12,13 @@ from models.errors import UserError
 from training.experiments.models.attention import LAN_ELAPSED, MEAN
 from training.experiments.publish import publish
 from training.experiments.registry import only
-from training.experiments.report import rows, write_report
-from training.experiments.runner import TUNING_SEED, Cell, Runner
+from training.experiments.report import markdown, rows, write_report
+from training.experiments.runner import TUNING_SEED, Cell, Runner, choose_rate
 from training.experiments.scores import Metric, rmse
 from training.experiments.sequences import complete, split
 from training.experiments.signals import dense_encoder
 from training.experiments.study import Budget, Contender, Experiment, Size, Study
+from training.experiments.trainee import Training
 from training.progress import Progress
 
 OURS, RIVAL = (replace(contender, jit=False) for contender in (LAN_ELAPSED, MEAN))
@@ -88,6 +90,71 @@ def test_chooses_the_rate_that_did_best_in_trials_that_are_never_reported(finish
     best = min(losses, key=lambda rate: losses[rate]["validation_loss"])
     assert json.loads((folder / "seed-0.json").read_text())["learning_rate"] == best
     assert TUNING_SEED not in range(100)
+
+
+def diverging(signal, size, every_step):
+    return keras.ops.log(-1 - keras.ops.square(MEAN.mix(signal, size, every_step)))
+
+
+def test_a_training_that_diverges_is_no_result(tmp_path):
+    contender = Contender("diverging", diverging, jit=False)
+    experiment = replace(EXPERIMENT, studies=(replace(STUDY, contenders=(contender,)),))
+    diverges = runner(tmp_path, experiment=experiment)
+    with pytest.raises(UserError, match=r"diverging diverged under seed 0.*--model"):
+        diverges.run()
+    assert not list(diverges.results())
+    for path in tmp_path.glob("*/*/rate-*.json"):
+        assert json.loads(path.read_text()) == {"validation_loss": None}
+
+
+def test_a_loss_that_is_not_finite_is_worse_than_any():
+    assert Training([1.0, 1.0], [None, 2.0, None], 0.1).best_loss == 2
+
+
+def test_a_rate_that_diverges_is_not_chosen(tmp_path):
+    losses = {1e-3: float("nan"), 1e-2: 2.0}
+    assert choose_rate(EXPERIMENT.budget, tmp_path, losses.__getitem__) == 1e-2
+    assert choose_rate(EXPERIMENT.budget, tmp_path, losses.__getitem__) == 1e-2
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", '{"metrics": {}}'])
+def test_a_broken_result_is_named(finished, tmp_path, content):
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    Cell(STUDY, OURS, 1).path(tmp_path).write_text(content)
+    with pytest.raises(UserError, match=r"seed-1\.json is no whole result: delete it"):
+        rows(runner(tmp_path))
+    folder = Cell(STUDY, OURS, 1).path(tmp_path).parent
+    (folder / "rate-0.001.json").write_text(content)
+    with pytest.raises(UserError, match=r"rate-0\.001\.json is no whole result: delete it"):
+        choose_rate(EXPERIMENT.budget, folder, lambda _: 1.0)
+
+
+def test_results_tell_when_and_by_what_they_were_made(finished, tmp_path):
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    path = Cell(STUDY, OURS, 1).path(tmp_path)
+    cell = json.loads(path.read_text())
+    path.write_text(
+        json.dumps(cell | {"date": "2001-02-03", "versions": cell["versions"] | {"keras": "1.0"}})
+    )
+    ours, rival = rows(runner(tmp_path))
+    assert ours["versions"]["keras"] == f"{cell['versions']['keras']} and 1.0"
+    assert rival["versions"] == cell["versions"]
+    rival["date"] = "2001-02-03"
+    text = markdown(EXPERIMENT, [ours, rival])
+    assert f"{ours['date']}: python" in text
+    assert "2001-02-03: python" in text
+
+
+def test_results_of_old_get_the_date_of_their_file(finished, tmp_path):
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    for seed in range(3):
+        path = Cell(STUDY, OURS, seed).path(tmp_path)
+        cell = json.loads(path.read_text())
+        path.write_text(json.dumps({key: cell[key] for key in cell.keys() - {"date", "versions"}}))
+        os.utime(path, (1e9, 1e9))
+    [row, _] = rows(runner(tmp_path))
+    assert row["date"] == "2001-09-09"
+    assert row["versions"]["keras"] == keras.__version__
 
 
 def test_refuses_a_folder_that_another_budget_began(finished):

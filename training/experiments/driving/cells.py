@@ -1,6 +1,5 @@
 """Carries out the cells of driving experiments: data, all trainings, then all drives, on every core."""
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -19,7 +18,7 @@ from training.experiments.driving.ride import Driver, ride_all
 from training.experiments.driving.training import VALIDATION_BATCHES, answers, train
 from training.experiments.driving.window_driver import WindowDriver
 from training.experiments.inspection import SEQUENCES, inspect
-from training.experiments.runner import TUNING_SEED, Cell, Runner, choose_rate, folder_of
+from training.experiments.runner import TUNING_SEED, Cell, Runner, choose_rate, folder_of, read_result
 from training.experiments.study import Budget
 from training.experiments.trainee import Training
 
@@ -51,9 +50,9 @@ class Job:
         return data_folder(self.out)
 
     @property
-    def cell(self) -> Path:
-        """The file with its results."""
-        return Cell(self.study, BY_NAME[self.contender], self.seed).path(self.out)
+    def cell(self) -> Cell:
+        """Its place among the results."""
+        return Cell(self.study, BY_NAME[self.contender], self.seed)
 
     def path(self, kind: str) -> Path:
         """Returns where something of this network lies."""
@@ -88,7 +87,7 @@ def carry_out(runner: Runner) -> None:
         if contender.installed
     ]
     _work(runner, "Training", _train, [job for job in jobs if not job.path("training.json").exists()])
-    _work(runner, "Driving", _finish, [job for job in jobs if not job.cell.exists()])
+    _work(runner, "Driving", _finish, [job for job in jobs if not job.cell.path(job.out).exists()])
 
 
 def _has_data(runner: Runner, study: FilmStudy) -> bool:
@@ -115,16 +114,11 @@ def _train(job: Job) -> None:
     measured = {}
     if job.study.rides is None:
         measured = {metric.name: metric.measure(wanted, given) for metric in job.study.metrics}
+    parameters = sum(int(np.prod(weight.shape)) for weight in network.trainable_weights)
+    content = job.cell.content(training, rate, parameters, measured, _attention(network, held_out))
     path = job.path("weights.npz")
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez(path, *network.get_weights())
-    content = {
-        "metrics": measured,
-        "parameters": sum(int(np.prod(weight.shape)) for weight in network.trainable_weights),
-        "learning_rate": rate,
-        "training": asdict(training),
-        "attention": _attention(network, held_out),
-    }
     write_json(job.path("training.json"), content)
     if job.study.rides is None:
         _finish(job)
@@ -140,7 +134,7 @@ def _fit(job: Job, network: WindowDriver, seed: int, rate: float, epochs: int) -
 def _choose_rate(job: Job) -> float:
     def trial(rate: float) -> float:
         network = job.network(TUNING_SEED)
-        return _fit(job, network, TUNING_SEED, rate, job.budget.tuning_epochs).validation_loss[-1]
+        return _fit(job, network, TUNING_SEED, rate, job.budget.tuning_epochs).best_loss
 
     return choose_rate(job.budget, job.path("weights").parent, trial)
 
@@ -155,7 +149,7 @@ def _finish(job: Job) -> None:
     """Drives what is missing and writes the cell."""
     if missing := _missing_rides(job):
         _ride(job, missing)
-    write_json(job.cell, _measured(job))
+    write_json(job.cell.path(job.out), _measured(job))
 
 
 def _ride(job: Job, missing: list[tuple[Rides, float]]) -> None:
@@ -183,10 +177,10 @@ def _rides_path(job: Job, drop_share: float) -> Path:
 def _measured(job: Job) -> dict[str, Any]:
     """Returns the content of a cell: what the training found, and how the rides went."""
     study = job.study
-    content: dict[str, Any] = json.loads(job.path("training.json").read_text(encoding="utf-8"))
+    content = read_result(job.path("training.json"), "metrics", "training")
     if study.rides is not None:
         rides = {
-            f"{drop_share:g}": json.loads(_rides_path(job, drop_share).read_text(encoding="utf-8"))
+            f"{drop_share:g}": read_result(_rides_path(job, drop_share), "scores", "laps")
             for drop_share in study.rides.drop_shares
         }
         loss = content["training"]["validation_loss"][-1]

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from training.experiments.driving.window_driver import WindowDriver
-from training.experiments.trainee import Training
+from training.experiments.trainee import Training, finite
 from training.optimizer import averaged_adamw
 
 AVERAGED_SHARE = 0.1
@@ -44,8 +44,8 @@ def train(
     history = network.fit(batches, epochs=epochs, verbose=0, callbacks=[clock])
     wanted, given = answers(network, held_out)
     return Training(
-        [float(value) for value in history.history["loss"]],
-        [float(np.mean(loss(wanted, given)))],
+        [finite(float(value)) for value in history.history["loss"]],
+        [finite(float(np.mean(loss(wanted, given))))],
         # The first epoch compiles.
         float(np.median(clock.durations_s[1:] or clock.durations_s)),
     )
