@@ -2,7 +2,8 @@
 
 import json
 import os
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
 
 import pytest
 
@@ -65,6 +66,18 @@ def test_a_file_in_a_folder_that_takes_no_other_is_refused_before_the_work(tmp_p
     tmp_path.chmod(0o555)
     with pytest.raises(UserError, match="cannot be written"):
         check_writable(path)
+
+
+def test_two_processes_write_the_same_file_side_by_side(tmp_path):
+    with ProcessPoolExecutor(2, get_context("spawn")) as pool:
+        list(pool.map(write_often, [tmp_path / "results.json"] * 2))
+    assert read_json(tmp_path / "results.json") == list(range(1000))
+    assert list(tmp_path.iterdir()) == [tmp_path / "results.json"]
+
+
+def write_often(path):
+    for _ in range(200):
+        write_json(path, list(range(1000)))
 
 
 @pytest.mark.parametrize("content", [b"", b'{"a":', b"\xff"])
