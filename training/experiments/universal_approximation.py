@@ -39,6 +39,7 @@ POINTS = 768
 DRAWS = 2048
 SINE = "sin(x)"
 LARGEST_ERROR = "largest error"
+FITTED = f"LAN, {MODES[0]}, width {LARGEST}"
 FRAMES = 60
 
 
@@ -165,10 +166,12 @@ def experiment(_data: Path | None) -> Experiment:
 
 
 def _draw_fit(runner: Runner) -> None:
-    """Draws a fit while it trains."""
+    """Draws a fit of sine while it trains, if it is not drawn and the model takes part."""
     path = runner.out / "extra-fit.gif"
-    if not path.exists():
-        _animate(runner.experiment.studies[0], runner.experiment.budget, path)
+    for study in runner.experiment.studies:
+        for contender in study.contenders:
+            if (study.dataset, contender.name) == (SINE, FITTED) and not path.exists():
+                _animate(study, contender, runner.experiment.budget, path)
 
 
 def _draw_widths(found: list[Row], path: Path) -> None:
@@ -191,14 +194,14 @@ def _draw_widths(found: list[Row], path: Path) -> None:
     figure.savefig(path, dpi=100)
 
 
-def _animate(study: Study, budget: Budget, path: Path) -> None:
-    """Trains the first contender once more and saves what it draws as a GIF."""
+def _animate(study: Study, contender: Contender, budget: Budget, path: Path) -> None:
+    """Trains the contender once more and saves what it draws as a GIF, whole or not at all."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from PIL import Image
 
     fold = study.fold(0)
-    trainee = Trainee(study, study.contenders[0], budget, fold.train)
+    trainee = Trainee(study, contender, budget, fold.train)
     moments = set(np.unique(np.geomspace(1, budget.epochs, FRAMES).astype(int)) - 1)
     x, wanted = fold.test.times[:, -1], fold.test.targets[:, 0]
     frames = []
@@ -210,7 +213,7 @@ def _animate(study: Study, budget: Budget, path: Path) -> None:
         figure = Figure(figsize=(4.8, 3.2), dpi=80, layout="constrained")
         canvas, axis = FigureCanvasAgg(figure), figure.subplots()
         axis.plot(x, wanted, "0.7", linewidth=4, label=study.dataset)
-        axis.plot(x, predicted, "tab:orange", label=study.contenders[0].name)
+        axis.plot(x, predicted, "tab:orange", label=contender.name)
         axis.set(ylim=(-1.5, 1.5), title=f"epoch {epoch + 1}: error {np.abs(predicted - wanted).max():.3f}")
         axis.legend(loc="lower left", fontsize=7)
         canvas.draw()
@@ -218,4 +221,8 @@ def _animate(study: Study, budget: Budget, path: Path) -> None:
 
     trainee.train(fold, 0, budget.rates[-1], budget.epochs, lambda: None, watch)
     durations = [120] * (len(frames) - 1) + [2000]
-    frames[0].save(path, save_all=True, append_images=frames[1:], duration=durations, loop=0, optimize=True)
+    unfinished = path.with_name(f"{path.name}.partial")
+    frames[0].save(
+        unfinished, "GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0, optimize=True
+    )
+    unfinished.replace(path)
