@@ -58,7 +58,7 @@ def experiment(
     from controller.runtime import limit_threads
     from models.errors import UserError
     from training.experiments import registry
-    from training.experiments.publish import publish
+    from training.experiments.publish import FEWEST_SEEDS, publish
     from training.experiments.report import write_report
     from training.experiments.runner import Runner
 
@@ -66,21 +66,23 @@ def experiment(
         raise UserError("--docs takes in all that has finished: leave out --table and --model.")
     if (table or model) and quick:
         raise UserError("--quick chooses table and models by itself: leave out --table and --model.")
+    if docs is not None and (quick or seeds < FEWEST_SEEDS):
+        raise UserError(f"--docs takes in models with {FEWEST_SEEDS} seeds: leave out --quick and --seeds.")
     limit_threads(threads)
     console = Console()
-    chosen = registry.load(name, data)
+    whole = registry.load(name, data)
     folder = out or Path("build/experiments") / (f"{name}-quick" if quick else name)
     if quick:
-        chosen, seeds = registry.quick(chosen), 1
-    else:
-        chosen = registry.only(chosen, table or [], model or [])
-    runner = Runner(folder, chosen, seeds, Progress(console))
+        whole, seeds = registry.quick(whole), 1
+    reported = Runner(folder, whole, seeds, Progress(console))
     if docs is not None:
-        publish(runner, docs)
+        publish(reported, docs)
         console.print(f"Results: {docs / 'experiments.md'}", markup=False, soft_wrap=True)
         return
+    chosen = registry.only(whole, table or [], model or [])
+    runner = Runner(folder, chosen, seeds, Progress(console), threads)
     runner.run()
-    for path in write_report(runner):
+    for path in write_report(reported):
         console.print(f"Results: {path}", markup=False, soft_wrap=True)
     if chosen.after is not None:
         chosen.after(runner)

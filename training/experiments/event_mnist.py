@@ -84,9 +84,13 @@ def patches(features: Any) -> Any:
     return ops.concatenate([padded[:, offset : offset + length : 2] for offset in range(5)], axis=-1)
 
 
+def _path(data: Path | None) -> Path:
+    return data_file("mnist.npz", SOURCE, data)
+
+
 @lru_cache
 def _load(data: Path | None) -> tuple[Sequences, Sequences]:
-    path = data_file("mnist.npz", SOURCE, data)
+    path = _path(data)
     try:
         with np.load(path) as arrays:
             train, test = (events(arrays[f"x_{part}"], arrays[f"y_{part}"]) for part in ("train", "test"))
@@ -119,4 +123,4 @@ def experiment(data: Path | None) -> Experiment:
         for images, contenders in ((55_000, BRISK), (6_000, FIELD))
     )
     budget = Budget(epochs=12, batch_size=64, rates=(1e-3, 3e-3), tuning_epochs=2)
-    return Experiment("event-mnist", ABOUT, studies, budget, FAIR_PAIRS)
+    return Experiment("event-mnist", ABOUT, studies, budget, FAIR_PAIRS, data=partial(_path, data))

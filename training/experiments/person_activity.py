@@ -118,9 +118,13 @@ def histories(recording: Recording) -> Sequences:
     return complete(recording.features[rows], times - times[:, -1:], recording.activities[ends])
 
 
+def _path(data: Path | None) -> Path:
+    return data_file(FILE, SOURCE, data)
+
+
 @lru_cache
 def _load(data: Path | None) -> list[Recording]:
-    return read(data_file(FILE, SOURCE, data))
+    return read(_path(data))
 
 
 def _by_sequence(data: Path | None, seed: int) -> Fold:
@@ -160,4 +164,4 @@ def experiment(data: Path | None) -> Experiment:
         )
     )
     budget = Budget(epochs=20, batch_size=64, rates=(1e-3, 3e-3), tuning_epochs=7)
-    return Experiment("person-activity", ABOUT, studies, budget, FAIR_PAIRS)
+    return Experiment("person-activity", ABOUT, studies, budget, FAIR_PAIRS, data=partial(_path, data))

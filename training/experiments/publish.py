@@ -6,8 +6,8 @@ from pathlib import Path
 from models.errors import UserError
 from models.files import check_writable, read_json, write_json
 from training.experiments.registry import NAMES, load
-from training.experiments.report import Row, budget_text, markdown, plot_all, rows
-from training.experiments.runner import Runner
+from training.experiments.report import Row, budget_text, markdown, plot_all, rows, title_of
+from training.experiments.runner import BUDGET, Runner
 from training.experiments.study import Experiment
 
 FEWEST_SEEDS = 3
@@ -38,9 +38,15 @@ def publish(runner: Runner, docs: Path) -> None:
     long experiment can be published model by model.
 
     Raises:
-        UserError: No model has enough seeds, or the folder cannot be written.
+        UserError: No model has enough seeds, the results are of another budget, or the folder cannot be
+            written.
     """
     name = runner.experiment.name
+    if not (runner.out / BUDGET).exists():
+        raise UserError(
+            f"Nothing of {name} has run in {runner.out}: run it without --docs first, or name another --out."
+        )
+    runner.settle_budget()
     found = rows(runner, FEWEST_SEEDS)
     if not found:
         raise UserError(
@@ -65,15 +71,19 @@ def _joined(earlier: list[Row], found: list[Row], experiment: Experiment) -> lis
         for study in experiment.studies
         for contender in study.contenders
     ]
-    renewed, models = {_place(row) for row in found}, {model for _, _, model in places}
-    budget = budget_text(experiment.budget)
+    titles, models = {study.title for study in experiment.studies}, {model for _, _, model in places}
+    renewed, budget = {_place(row) for row in found}, budget_text(experiment.budget)
+    # Rows of no table, such as differences between models, have the title of theirs in place of a data set.
     kept = [
         row
         for row in earlier
-        if _place(row) not in renewed and row["model"] in models and row["budget"] == budget
+        if _place(row) not in renewed
+        and titles & {title_of(row), row["dataset"]}
+        and row["model"] in models
+        and row["budget"] == budget
     ]
     order = {place: number for number, place in enumerate(places)}
-    # Rows of no table, such as differences between models, come last.
+    # Those of no table come last.
     return sorted(kept + found, key=lambda row: order.get(_place(row), len(order)))
 
 

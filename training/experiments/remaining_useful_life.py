@@ -135,9 +135,13 @@ def _bearing(columns: dict[str, np.ndarray], row_s: float) -> Bearing:
     return Bearing(np.concatenate(features, axis=1), times_h, degradation, remaining_h)
 
 
+def _folder(data: Path | None) -> Path:
+    return data_file("rul", SOURCE, data)
+
+
 @lru_cache
 def _load(data: Path | None, source: Source) -> tuple[Bearing, ...]:
-    folder = data_file("rul", SOURCE, data)
+    folder = _folder(data)
     paths = sorted(folder.glob(source.pattern))
     if len(paths) < FEWEST_BEARINGS:
         raise UserError(
@@ -244,4 +248,6 @@ def experiment(data: Path | None) -> Experiment:
         for source in (XJTU, PRONOSTIA, HUST)
     )
     budget = Budget(epochs=20, tuning_epochs=7)
-    return Experiment("remaining-useful-life", ABOUT, studies, budget, FAIR_PAIRS)
+    return Experiment(
+        "remaining-useful-life", ABOUT, studies, budget, FAIR_PAIRS, data=partial(_folder, data)
+    )

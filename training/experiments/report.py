@@ -236,8 +236,13 @@ def _tables(found: list[Row]) -> dict[str, list[Row]]:
     """Returns the rows of each table by its title."""
     tables: dict[str, list[Row]] = {}
     for row in found:
-        tables.setdefault(f"{row['dataset']}, {row['protocol']}", []).append(row)
+        tables.setdefault(title_of(row), []).append(row)
     return tables
+
+
+def title_of(row: Row) -> str:
+    """Returns the title of the table to which a row belongs."""
+    return f"{row['dataset']}, {row['protocol']}"
 
 
 def write_report(runner: Runner) -> list[Path]:

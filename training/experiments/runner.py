@@ -17,6 +17,7 @@ from training.experiments.trainee import Trainee, Training, finite
 from training.progress import Progress
 from training.settled import settle
 
+BUDGET = "budget.json"
 TUNING_SEED = 1000
 """Seed of the fold and the weights by which learning rates are chosen; never reported."""
 
@@ -77,17 +78,25 @@ class Runner:
         experiment: The experiment.
         seeds: Seeds 0 to `seeds - 1` are run.
         progress: Where to show how far the work is.
-
-    Raises:
-        UserError: The folder belongs to other settings.
+        threads: Processor threads, on which the time of an epoch depends.
     """
 
-    def __init__(self, out: Path, experiment: Experiment, seeds: int, progress: Progress) -> None:
+    def __init__(
+        self, out: Path, experiment: Experiment, seeds: int, progress: Progress, threads: int = 1
+    ) -> None:
         self.out, self.experiment, self.seeds, self.progress = out, experiment, seeds, progress
-        settle(out / "budget.json", asdict(experiment.budget))
+        self._threads = threads
 
     def run(self) -> None:
-        """Trains and measures all cells that are still missing, contender after contender."""
+        """Trains and measures all cells that are still missing, contender after contender.
+
+        Raises:
+            UserError: The data is not there, the folder belongs to other settings, or a training diverged.
+        """
+        data = self.experiment.data and str(self.experiment.data().resolve())
+        self.settle_budget()
+        # Known by its place, since reading all data takes longer than many a trial.
+        settle(self.out / "conditions.json", {"data": data, "threads": self._threads})
         if self.experiment.carry_out is not None:
             self.experiment.carry_out(self)
             return
@@ -95,6 +104,14 @@ class Runner:
             for study in self.experiment.studies:
                 if contender.installed and contender in study.contenders:
                     self._run(study, contender)
+
+    def settle_budget(self) -> None:
+        """Begins the folder with the experiment's budget, or makes sure that it was begun so.
+
+        Raises:
+            UserError: It was not, or cannot be written.
+        """
+        settle(self.out / BUDGET, asdict(self.experiment.budget))
 
     def _run(self, study: Study, contender: Contender) -> None:
         cells = [Cell(study, contender, seed) for seed in range(self.seeds)]

@@ -139,6 +139,7 @@ class Experiment:
         after: Makes what rows cannot show, given the runner: files `extra-*.gif` in its folder.
         carry_out: Writes the cells that are missing, given the runner, in place of the runner's own way.
         further: Makes further rows for the report, given the runner and its rows.
+        data: Returns where its data lies, or raises a `UserError`; None where it makes its own.
     """
 
     name: str
@@ -150,3 +151,4 @@ class Experiment:
     after: Callable[[Any], None] | None = None
     carry_out: Callable[[Any], None] | None = None
     further: Callable[[Any, list[Any]], list[Any]] | None = None
+    data: Callable[[], Path] | None = None

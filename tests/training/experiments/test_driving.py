@@ -5,12 +5,14 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from models.errors import UserError
 from sim_bridges.carracing.environment import DISCRETE_COMMANDS, CarRacing, make_environment
 from training.experiments.driving import outputs
 from training.experiments.driving.aggregate import Aggregate
 from training.experiments.driving.contenders import DRIVERS, LAN_ELAPSED, MEAN, SINGLE, WINDOW
 from training.experiments.driving.five_actions import PRIORITIES, STYLE, DiscreteExpert, command_of
 from training.experiments.driving.five_rounds import AdvisedRide
+from training.experiments.driving.recording import RecordedLaps
 from training.experiments.driving.ride import Driver, Ride
 from training.experiments.driving.window_driver import WindowDriver
 from training.experiments.models.continuous import CFC
@@ -133,6 +135,16 @@ def test_who_is_not_installed_does_not_drive(tmp_path):
     runner.run()
     assert runner.absent() == ["CfC (package a_package_that_nobody_has)"]
     assert not list(runner.results())
+
+
+def test_a_folder_goes_on_with_its_own_recording_only(tmp_path):
+    first, second = (RecordedLaps(tmp_path / name) for name in ("first", "second"))
+    for laps in (first, second):
+        (laps.folder / "udacity_track1").mkdir(parents=True)
+    for _ in range(2):
+        first.gather(tmp_path / "work", Progress(Console(quiet=True)))
+    with pytest.raises(UserError, match="begun with other settings"):
+        second.gather(tmp_path / "work", Progress(Console(quiet=True)))
 
 
 def test_a_steady_guess_explains_nothing():

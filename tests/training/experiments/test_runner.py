@@ -160,7 +160,9 @@ def test_results_of_old_get_the_date_of_their_file(finished, tmp_path):
 def test_refuses_a_folder_that_another_budget_began(finished):
     other = replace(EXPERIMENT, budget=replace(EXPERIMENT.budget, epochs=3))
     with pytest.raises(UserError, match=r"budget\.json"):
-        runner(finished, experiment=other)
+        runner(finished, experiment=other).run()
+    with pytest.raises(UserError, match=r"budget\.json"):
+        publish(runner(finished, experiment=other), finished / "docs")
 
 
 def test_reports_means_and_deviations_of_the_cells(finished):
@@ -203,11 +205,13 @@ def test_docs_keep_the_models_that_ran_elsewhere_with_the_same_budget(finished, 
     machine = tmp_path / "experiments.json"
     ours, rival = json.loads(machine.read_text())
     stranger, other_budget = {**ours, "model": "renamed since"}, {**ours, "budget": "another"}
-    changed = [{**rival, "mean": 1.5}, stranger, other_budget, {**ours, "mean": 2.5}]
+    other_table = {**ours, "protocol": "given up since"}
+    difference = {**rival, "dataset": STUDY.title, "protocol": "differences"}
+    changed = [{**rival, "mean": 1.5}, stranger, other_budget, other_table, {**ours, "mean": 2.5}, difference]
     machine.write_text(json.dumps(changed))
     shutil.rmtree(Cell(STUDY, RIVAL, 0).path(shutil.copytree(finished, tmp_path / "part")).parent)
     publish(runner(tmp_path / "part"), tmp_path)
-    assert json.loads(machine.read_text()) == [ours, {**rival, "mean": 1.5}]
+    assert json.loads(machine.read_text()) == [ours, {**rival, "mean": 1.5}, difference]
     assert "1.5 ±" in (tmp_path / "experiments.md").read_text()
 
 

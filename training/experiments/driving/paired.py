@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.experiments.driving.contenders import LAN_ELAPSED
-from training.experiments.report import Row
+from training.experiments.report import Row, title_of
 from training.experiments.runner import Runner
 from training.experiments.study import Table
 
@@ -24,7 +24,7 @@ def paired_rows(runner: Runner, found: list[Row]) -> list[Row]:
         runner: Gives the finished cells, of which those under the same seed are compared.
         found: Rows of the models that are reported.
     """
-    reported = {(_title(row), row["model"]): row for row in found}
+    reported = {(title_of(row), row["model"]): row for row in found}
     rows: list[Row] = []
     for study, scores in _scores(runner).items():
         compared = {model: cells for model, cells in scores.items() if (study.title, model) in reported}
@@ -47,7 +47,7 @@ def draw(drop_shares: tuple[float, ...], rows: list[Row], path: Path) -> None:
     tables: dict[str, dict[str, dict[str, Row]]] = {}
     for row in rows:
         if row["metric"] in names:
-            tables.setdefault(_title(row), {}).setdefault(row["model"], {})[row["metric"]] = row
+            tables.setdefault(title_of(row), {}).setdefault(row["model"], {})[row["metric"]] = row
     complete = {
         title: models
         for title, models in tables.items()
@@ -98,7 +98,3 @@ def _difference(shared: Row, study: Table, drop_share: str, scores: list[NDArray
         "mean": float(by_track.mean()),
         "std": float(by_track.std(ddof=1) / np.sqrt(tracks)) if tracks > 1 else 0.0,
     }
-
-
-def _title(row: Row) -> str:
-    return f"{row['dataset']}, {row['protocol']}"

@@ -14,6 +14,7 @@ from sim_bridges.udacity.replay.stretches import read_part, stretches
 from training.experiments.data_folder import data_file
 from training.experiments.driving.aggregate import BATCH_SIZE, CHUNK_LENGTH
 from training.progress import Progress
+from training.settled import settle
 from training.udacity.pipeline import choose_frames
 from training.udacity.recipe import PREPROCESSING
 
@@ -44,12 +45,12 @@ class RecordedLaps:
         return (PREPROCESSING.height, PREPROCESSING.width, 3)
 
     def gather(self, folder: Path, progress: Progress) -> None:
-        """Makes sure that the recording is there.
+        """Makes sure that the recording is there, and the same as before.
 
         Raises:
             UserError: It is not.
         """
-        self._path()
+        settle(folder / "recording.json", {"recording": str(self._path().resolve())})
 
     def batches(self, folder: Path, held_out: bool, seed: int, count: int) -> keras.utils.PyDataset:
         """Returns batches of chunks, thinned out at random and mirrored."""
