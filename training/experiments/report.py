@@ -8,12 +8,15 @@ import numpy as np
 
 from models.errors import UserError
 from models.files import write_json
+from training.experiments.models.attention import MEAN
 from training.experiments.runner import Runner
 from training.experiments.study import Budget, Contender, Experiment, Table
 
 Row = dict[str, Any]
 
 BETTER = "better"
+SAME = "**no difference**"
+WORSE = "**worse**"
 
 TITLE_COLUMNS = 48
 LOG_SPAN = 10
@@ -146,7 +149,9 @@ def _verdicts(table: list[Row], experiment: Experiment) -> list[str]:
 
 
 def verdict(compared: list[tuple[Row, Row]]) -> str:
-    """Returns in which metrics ours beats the rival by more than the larger deviation, and why not in all.
+    """Returns in which metrics ours beats the rival by more than the larger deviation.
+
+    Where it does not in all, the text tells what its attention does.
 
     Args:
         compared: Our row and the rival's for each metric.
@@ -162,11 +167,15 @@ def verdict(compared: list[tuple[Row, Row]]) -> str:
     text = f"{named}, beyond one standard deviation: {'; '.join(found)}."
     if judged.keys() == {BETTER} or ours["entropy"] is None:
         return text
-    if ours["entropy"] > UNIFORM:
-        why = "is all but uniform, so it averages values as mean pooling does"
+    rival_averages = rival["model"].startswith(MEAN.name)
+    if ours["entropy"] <= UNIFORM:
+        than = "averaging" if rival_averages else "the rival's"
+        what = f"chooses among the steps, but its choice helps no more there than {than}"
+    elif rival_averages and judged.keys() == {SAME}:
+        what = "is all but uniform, so it averages values as mean pooling does"
     else:
-        why = "chooses among the steps, but its choice helps no more there than the rival's"
-    return f"{text} Its trained attention {why} (entropy {ours['entropy']:.2f} of that of equal weights)."
+        what = "is all but uniform"
+    return f"{text} Its trained attention {what} (entropy {ours['entropy']:.2f} of that of equal weights)."
 
 
 def _judgement(ours: Row, rival: Row) -> str:
@@ -174,7 +183,7 @@ def _judgement(ours: Row, rival: Row) -> str:
     margin = max(ours["std"], rival["std"])
     if gain > margin:
         return BETTER
-    return "**worse**" if -gain > margin else "**no difference**"
+    return WORSE if -gain > margin else SAME
 
 
 def _listed(names: list[str]) -> str:

@@ -4,11 +4,20 @@ from PIL import Image
 from training.experiments.report import plot, verdict
 
 
-def row(mean, std=0.1, seeds=3, entropy=None, smaller_is_better=True, metric="error", dataset="data"):
+def row(
+    mean,
+    std=0.1,
+    seeds=3,
+    entropy=None,
+    smaller_is_better=True,
+    metric="error",
+    dataset="data",
+    model="a model",
+):
     return {
         "dataset": dataset,
         "protocol": "some way",
-        "model": "a model",
+        "model": model,
         "metric": metric,
         "mean": mean,
         "std": std,
@@ -40,10 +49,33 @@ def test_names_the_metrics_of_each_judgement_together():
     assert verdict([*better, worse]).endswith("better in first, second and third; **worse** in last.")
 
 
-def test_says_why_ours_is_not_better():
-    assert "all but uniform" in verdict([(row(1.0, entropy=0.99), row(1.0))])
-    assert "chooses among the steps" in verdict([(row(1.0, entropy=0.5), row(1.0))])
-    assert "entropy" not in verdict([(row(1.0, entropy=0.99), row(2.0))])
+@pytest.mark.parametrize(
+    ("entropy", "mean", "rival", "expected"),
+    [
+        (
+            0.99,
+            1.0,
+            "mean pooling",
+            "is all but uniform, so it averages values as mean pooling does (entropy",
+        ),
+        (0.99, 1.0, "mean pooling + time code", "is all but uniform, so it averages values as mean pooling"),
+        (0.99, 2.0, "mean pooling", "is all but uniform (entropy"),
+        (0.99, 1.0, "softmax", "is all but uniform (entropy"),
+        (0.5, 1.0, "mean pooling", "its choice helps no more there than averaging (entropy"),
+        (0.5, 2.0, "softmax", "its choice helps no more there than the rival's (entropy"),
+    ],
+)
+def test_says_what_attention_does_that_is_not_better(entropy, mean, rival, expected):
+    assert expected in verdict([(row(mean, entropy=entropy), row(1.0, model=rival))])
+
+
+def test_attention_that_is_better_somewhere_does_not_average_as_the_rival_does():
+    pairs = [
+        (row(1.0, entropy=0.99, metric=name), row(mean, metric=name, model="mean pooling"))
+        for name, mean in (("first", 2.0), ("second", 1.0))
+    ]
+    assert "is all but uniform (entropy" in verdict(pairs)
+    assert "entropy" not in verdict(pairs[:1])
 
 
 def test_leaves_a_table_of_one_model_out_of_the_picture_beside_others(tmp_path):

@@ -19,7 +19,7 @@ FIRST_TRACK = 900_000
 """Seed of the first track, beyond those of the expert's tuning, the evaluation and the policy's drives."""
 IMAGE_SHAPE = (PREPROCESSING.height, PREPROCESSING.width, 3)
 HELD_OUT_EVERY = 10
-"""Each tenth drive of a round is never trained on, beginning with the first."""
+"""Each tenth drive, counted through all rounds from the first, is never trained on."""
 
 EXPERT_SHARES = (1.0, 0.3, 0.0)
 POLICY = SHIPPED / "carracing-lan.weights.h5"
