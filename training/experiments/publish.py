@@ -57,6 +57,9 @@ def publish(runner: Runner, docs: Path) -> None:
     earlier: list[Row] = read_json(machine) if machine.exists() else []
     of_all = _joined([row for row in earlier if row["experiment"] == name], found, runner.experiment)
     total = [row for row in earlier if row["experiment"] != name] + of_all
+    # Each experiment keeps its place, so that the file changes only where results do.
+    order = list(dict.fromkeys(row["experiment"] for row in [*earlier, *of_all]))
+    total.sort(key=lambda row: order.index(row["experiment"]))
     write_json(machine, total)
     plot_all(runner.experiment, of_all, docs / "experiments" / name)
     for picture in runner.out.glob("extra-*.gif"):

@@ -184,13 +184,13 @@ def test_reports_means_and_deviations_of_the_cells(finished):
 
 def test_docs_take_in_finished_results_and_keep_those_of_others(finished, tmp_path):
     other = {**rows(runner(finished))[0], "experiment": "imputation"}
-    (tmp_path / "experiments.json").write_text(json.dumps([other]))
+    (tmp_path / "experiments.json").write_text(json.dumps([{**other, "experiment": "ablation"}, other]))
     with pytest.raises(UserError, match="3 seeds"):
         publish(runner(finished, seeds=2), tmp_path)
     for _ in range(2):
         publish(runner(finished), tmp_path)
     machine = json.loads((tmp_path / "experiments.json").read_text())
-    assert [row["experiment"] for row in machine] == ["imputation", "ablation", "ablation"]
+    assert [row["experiment"] for row in machine] == ["ablation", "ablation", "imputation"]
     expected = {"experiment", "dataset", "protocol", "model", "metric", "mean", "std", "seeds", "parameters"}
     assert all(expected <= set(row) for row in machine)
     text = (tmp_path / "experiments.md").read_text()
