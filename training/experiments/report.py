@@ -16,7 +16,6 @@ Row = dict[str, Any]
 
 BETTER = "better"
 SAME = "**no difference**"
-WORSE = "**worse**"
 
 TITLE_COLUMNS = 48
 LOG_SPAN = 10
@@ -183,7 +182,7 @@ def _judgement(ours: Row, rival: Row) -> str:
     margin = max(ours["std"], rival["std"])
     if gain > margin:
         return BETTER
-    return WORSE if -gain > margin else SAME
+    return "**worse**" if -gain > margin else SAME
 
 
 def _listed(names: list[str]) -> str:
