@@ -95,7 +95,7 @@ class Runner:
         """
         data = self.experiment.data and str(self.experiment.data().resolve())
         self.settle_budget()
-        # Known by its place, since reading all data takes longer than many a trial.
+        # The data is known by its place: to read all of it takes longer than many a trial.
         settle(self.out / "conditions.json", {"data": data, "threads": self._threads})
         if self.experiment.carry_out is not None:
             self.experiment.carry_out(self)
