@@ -20,7 +20,7 @@ def experiment(
     ],
     data: Annotated[
         Path | None,
-        typer.Option(help="Folder with the data; without it LIQUID_DRIVE_DATA, else ../shared/data."),
+        typer.Option(help="Folder with the data; without it LIQUID_DRIVE_DATA, else ./data."),
     ] = None,
     table: Annotated[
         list[str] | None,

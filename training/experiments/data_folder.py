@@ -6,7 +6,7 @@ from pathlib import Path
 from models.errors import UserError
 
 VARIABLE = "LIQUID_DRIVE_DATA"
-DEFAULT = Path("../shared/data")
+DEFAULT = Path("data")
 
 
 def data_file(name: str, source: str, folder: Path | None = None) -> Path:
@@ -15,8 +15,7 @@ def data_file(name: str, source: str, folder: Path | None = None) -> Path:
     Args:
         name: Its path inside the folder with the data.
         source: Where to get it, to complete "get it from ...".
-        folder: The folder; without it that of the environment variable LIQUID_DRIVE_DATA, else
-            `../shared/data`.
+        folder: The folder; without it that of the environment variable LIQUID_DRIVE_DATA, else `data`.
 
     Raises:
         UserError: It is not there.
