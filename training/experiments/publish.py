@@ -97,9 +97,12 @@ def _place(row: Row) -> tuple[str, str, str]:
 def _text(total: list[Row], docs: Path) -> str:
     sections = [PREFACE]
     for name in NAMES:
+        experiment = load(name, None)
         found = [row for row in total if row["experiment"] == name]
         if found:
             pictures = sorted((docs / "experiments").glob(f"{name}*"))
             shown = "\n".join(f"![{path.stem}](experiments/{path.name})" for path in pictures)
-            sections.append(f"## {name}\n\n{markdown(load(name, None), found)}\n{shown}\n")
+            sections.append(f"## {name}\n\n{markdown(experiment, found)}\n{shown}\n")
+        else:
+            sections.append(f"## {name}\n\n{experiment.about}\n\nNo results: it has not been run.\n")
     return "\n".join(sections)

@@ -11,7 +11,7 @@ from rich.console import Console
 from models.errors import UserError
 from training.experiments.models.attention import LAN_ELAPSED, MEAN
 from training.experiments.publish import publish
-from training.experiments.registry import only
+from training.experiments.registry import NAMES, only
 from training.experiments.report import markdown, rows, write_report
 from training.experiments.runner import TUNING_SEED, Cell, Runner, choose_rate
 from training.experiments.scores import Metric, rmse
@@ -196,6 +196,7 @@ def test_docs_take_in_finished_results_and_keep_those_of_others(finished, tmp_pa
     text = (tmp_path / "experiments.md").read_text()
     assert "## ablation" in text
     assert "## imputation" in text
+    assert text.count("No results: it has not been run.") == len(NAMES) - 2
     assert "](experiments/ablation.png)" in text
     assert (tmp_path / "experiments" / "ablation.png").exists()
 
