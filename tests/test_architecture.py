@@ -38,6 +38,13 @@ def test_bridges_do_not_know_each_other():
             assert not [b.name for b in bridges if b != bridge and f"sim_bridges.{b.name}" in text], path
 
 
+def test_recordings_do_not_know_who_replays_them():
+    files = list((ROOT / "sim_bridges" / "udacity" / "recording").rglob("*.py"))
+    assert files
+    for path in files:
+        assert "udacity.replay" not in path.read_text(encoding="utf-8"), path
+
+
 def test_the_layer_is_written_for_any_backend():
     for name in ("lan", "gates", "solvers", "horizons", "masking", "streaming", "chunking"):
         text = (ROOT / "models" / f"{name}.py").read_text(encoding="utf-8")

@@ -1,6 +1,6 @@
 """How to get back to the recorded line and stay on it, for a car anywhere near."""
 
-from sim_bridges.udacity.replay.path import DrivenPath
+from sim_bridges.udacity.path import DrivenPath
 from sim_bridges.udacity.vehicle import Pose, steering_for
 
 LOOK_AHEAD_M = 9.0

@@ -12,7 +12,6 @@ from sim_bridges.udacity.recording.balancing import BINS, EDGES, balanced_weight
 from sim_bridges.udacity.recording.reading import Recording
 from sim_bridges.udacity.recording.segments import segments
 from sim_bridges.udacity.recording.suspicious import runs
-from sim_bridges.udacity.replay.path import DrivenPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +112,7 @@ def plot(recording: Recording, inspection: Inspection, path: Path) -> None:
     figure = Figure(figsize=(12, 9), layout="constrained")
     ways, speeds, steering, intervals = figure.subplots(2, 2).flat
     for number, indices in enumerate(segments(recording), 1):
-        way = driven_path(recording.take(indices))
+        way = recording.take(indices).path()
         ways.plot(way.x_m, way.y_m, linewidth=1, label=f"stretch {number}")
     ways.set(title="Way, integrated from steering and speed", xlabel="m", ylabel="m", aspect="equal")
     if ways.lines:
@@ -138,13 +137,8 @@ def plot(recording: Recording, inspection: Inspection, path: Path) -> None:
     figure.savefig(path, dpi=120)
 
 
-def driven_path(recording: Recording) -> DrivenPath:
-    """Returns the line that the recorded car drove."""
-    return DrivenPath.integrate(recording.time_s, recording.steering, recording.speed_mps)
-
-
 def _stretch(recording: Recording) -> Stretch:
-    way = driven_path(recording)
+    way = recording.path()
     return Stretch(
         first_row=int(recording.rows[0]),
         last_row=int(recording.rows[-1]),

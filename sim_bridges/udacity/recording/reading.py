@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from models.errors import UserError
 from sim_bridges.udacity.camera import BrokenFrameError, decode_frame
 from sim_bridges.udacity.dialect import MPS_PER_MPH
+from sim_bridges.udacity.path import DrivenPath
 from sim_bridges.udacity.recording.log_rows import HEADER, LogRow, is_header, names_known_columns, parse_row
 from sim_bridges.udacity.recording.suspicious import Columns, Mask, suspicious_rows
 
@@ -87,6 +88,10 @@ class Recording:
         if image.shape != FRAME_SHAPE:
             raise UserError(f"The image {path} has shape {image.shape}: record frames of 320x160.")
         return image
+
+    def path(self) -> DrivenPath:
+        """Returns the line that the recorded car drove."""
+        return DrivenPath.integrate(self.time_s, self.steering, self.speed_mps)
 
     def take(self, indices: slice | NDArray[np.int64]) -> "Recording":
         """Returns the recording of these indices only; times stay as they are."""

@@ -7,7 +7,6 @@ import numpy as np
 
 from sim_bridges.udacity.recording import Recording
 from sim_bridges.udacity.replay.camera import FRONT
-from sim_bridges.udacity.replay.path import DrivenPath
 from sim_bridges.udacity.replay.view import BONNET_ROW, SIDES_M, Image, Shift, nearest_camera, synthesize
 from sim_bridges.udacity.vehicle import Pose
 
@@ -23,7 +22,7 @@ class Scene:
 
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
-        self.path = DrivenPath.integrate(recording.time_s, recording.steering, recording.speed_mps)
+        self.path = recording.path()
         self._image = lru_cache(CACHED_FRAMES)(recording.image)
 
     def view(self, pose: Pose, index: int, rows: slice = slice(0, BONNET_ROW)) -> Image:

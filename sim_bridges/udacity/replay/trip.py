@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sim_bridges.udacity.path import DrivenPath
 from sim_bridges.udacity.recording import Recording
 from sim_bridges.udacity.replay.dialect import write_telemetry
-from sim_bridges.udacity.replay.path import DrivenPath
 from sim_bridges.udacity.replay.world import Place, World
 
 SAMPLE_S = 0.05

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
+from sim_bridges.udacity.path import DrivenPath
 from sim_bridges.udacity.recording import CAMERAS
 from sim_bridges.udacity.replay.camera import FRONT
-from sim_bridges.udacity.replay.path import DrivenPath
 from sim_bridges.udacity.replay.view import BONNET_ROW, SIDES_M
 from sim_bridges.udacity.vehicle import Pose
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim_bridges.udacity.replay.path import DrivenPath
+from sim_bridges.udacity.path import DrivenPath
 from training.udacity.expert import advise
 
 SPEED_MPS = 15 * 0.44704

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sim_bridges.udacity.path import DrivenPath
 from sim_bridges.udacity.replay.metrics import GRID_S, hold, score, smoothness, weighted_percentile
-from sim_bridges.udacity.replay.path import DrivenPath
 from sim_bridges.udacity.replay.trip import DriveRecord
 from sim_bridges.udacity.replay.world import Place
 

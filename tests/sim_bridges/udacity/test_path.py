@@ -3,7 +3,7 @@ from dataclasses import astuple
 import numpy as np
 import pytest
 
-from sim_bridges.udacity.replay.path import DrivenPath
+from sim_bridges.udacity.path import DrivenPath
 from sim_bridges.udacity.vehicle import path_curvature
 
 
