@@ -11,7 +11,9 @@ from sim_bridges.udacity.replay.dialect import write_telemetry
 from sim_bridges.udacity.replay.world import Place, World
 
 SAMPLE_S = 0.05
+HEADWAY_M = 3.0
 NO_HEADWAY_MAX_S = 10.0
+"""Who takes longer than this for that far ends the drive: a car that rolls out gets ever a little further."""
 
 Floats = NDArray[np.float64]
 Image = NDArray[np.uint8]
@@ -83,7 +85,7 @@ class Trip:
 
     @property
     def over(self) -> bool:
-        """Whether the end is reached, or the car has made no headway for ten seconds."""
+        """Whether the end is reached, or the car has got less than 3 m further in ten seconds."""
         return self.world.done or self.time_s - self._furthest_s > NO_HEADWAY_MAX_S
 
     def advance_to(self, time_s: float) -> None:
@@ -132,7 +134,7 @@ class Trip:
 
     def _sample(self, step_s: float) -> None:
         vehicle, place = self.world.vehicle, self.world.place
-        if place.distance_m > self._furthest_m:
+        if place.distance_m > self._furthest_m + HEADWAY_M:
             self._furthest_m, self._furthest_s = place.distance_m, self.time_s
         self._samples.append(
             (step_s, vehicle.pose.x_m, vehicle.pose.y_m, place.distance_m, place.offset_m, vehicle.speed_mps)

@@ -50,6 +50,17 @@ def test_who_drives_backwards_is_put_back_and_ends_the_drive_unfinished(recordin
     assert record.interventions
 
 
+@pytest.mark.parametrize("throttle", [0.0, 0.005])
+def test_who_crawls_ends_the_drive_unfinished_as_who_stands_does(recording, throttle):
+    trip = Trip(World(recording, WorldOptions(start_speed_mps=0.5)))
+    trip.command(0.0, throttle, 0.0)
+    trip.advance_to(3600.0)
+    record = trip.record()
+    assert 0 < record.speed_mps[-1] < 0.3
+    assert not record.finished
+    assert record.elapsed_s < 2 * NO_HEADWAY_MAX_S
+
+
 def test_the_camera_sees_the_recorded_frame_where_the_car_is_on_the_line(recording):
     world = World(recording)
     seen = world.camera().astype(int)
