@@ -151,7 +151,7 @@ class SimulatorClient:
     def _hear_event(self, text: str, latency_s: float) -> None:
         try:
             event = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return
         if not isinstance(event, list) or not event:
             return

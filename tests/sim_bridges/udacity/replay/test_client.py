@@ -220,7 +220,11 @@ def test_a_reply_that_cannot_be_read_ends_the_chain(drawn, monkeypatch, reply):
 
 
 @pytest.mark.parametrize(
-    "reply", ["", "42", "42{", "42 5", "42null", "42[]", '42["other",1]', "6", "44error", '42["steer"]']
+    "reply",
+    [
+        *("", "42", "42{", "42 5", "42null", "42[]", '42["other",1]', "6", "44error", '42["steer"]'),
+        pytest.param("42" + "[" * 50_000, id="deep"),
+    ],
 )
 def test_what_the_simulator_does_not_know_it_ignores(drawn, monkeypatch, reply):
     monkeypatch.setattr(client_module, "SILENCE_MAX_S", 5.0)
