@@ -24,7 +24,7 @@ BLOCK = 50
 """Drives in one file."""
 
 USUAL_DRIVE_M = 20.0
-"""A drive begins so far before the end of its stretch; a few go on beyond it, straight on."""
+"""A drive begins so far before the end of its stretch; one that would get further is slowed down."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,13 @@ from numpy.typing import NDArray
 from models.errors import UserError
 from models.files import replacing
 from models.preprocessing import Preprocessing
+from sim_bridges.udacity.path import DrivenPath
 from sim_bridges.udacity.replay.scene import Scene
 from sim_bridges.udacity.vehicle import Pose
-from training.udacity.expert import advise
+from training.udacity.expert import LOOK_AHEAD_M, advise
+
+LONGEST_SHARE = 0.9
+"""A drive is at most this share of the line ahead of it long, since it may cut the corners."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +103,14 @@ def roll_out(
 
     Who keeps to the right does so on a mirrored road too. The mirror image of the recorded line lies as far
     to the left of the road's centre as the line to the right, so the advice for it leads to a line beside it.
-    One half of the drives follow the recorded line, the other half the mirror image's.
+    One half of the drives follow the recorded line, the other half the mirror image's. A drive that would get
+    so far that the advice aims beyond the end of the line is slowed down.
 
     Args:
         scene: The recorded stretch.
         preprocessing: From a camera frame to the network's input.
-        odds: Probability for each frame of the recording that the drive begins there.
+        odds: Probability for each frame of the recording that the drive begins there; none where the line
+            ahead is shorter than the advice looks.
         frames: Frames of the drive.
         random: Source of randomness.
         right_of_centre_m: How far to the right of the road's centre the recorded line lies.
@@ -117,7 +123,8 @@ def roll_out(
     offset_m = np.clip(random.normal(0, disturbance.offset_m), *_both(disturbance.most_offset_m))
     turn_rad = np.clip(random.normal(0, disturbance.turn_rad), *_both(disturbance.most_turn_rad))
     pose = scene.path.pose(index).moved(float(offset_m), 0.0, float(turn_rad))
-    speed_mps = random.uniform(*disturbance.speeds_mps)
+    fastest_mps = _fastest_mps(scene.path, index, times_s[-1] - times_s[0])
+    speed_mps = min(random.uniform(*disturbance.speeds_mps), fastest_mps)
     sides_m = (0.0, -2 * right_of_centre_m)
     followed = int(random.integers(len(sides_m)))
     images, advice, poses = [], [], []
@@ -157,6 +164,12 @@ def _steering_errors(
         error = share * error + np.sqrt(1 - share**2) * draw
         errors[index] = error
     return errors
+
+
+def _fastest_mps(path: DrivenPath, index: int, duration_s: float) -> float:
+    """Returns the speed at which a drive from a frame on ends where the advice still aims at the line."""
+    room_m = path.distance_m[-1] - path.distance_m[index] - LOOK_AHEAD_M
+    return float(LONGEST_SHARE * room_m / duration_s)
 
 
 def _both(limit: float) -> tuple[float, float]:

@@ -3,6 +3,7 @@ import pytest
 
 from sim_bridges.udacity.replay.scene import Scene
 from training.udacity.drive import Disturbance, Drives, roll_out
+from training.udacity.expert import LOOK_AHEAD_M
 from training.udacity.recipe import PREPROCESSING
 
 
@@ -47,6 +48,19 @@ def test_without_disturbance_the_frames_are_those_of_the_line(scene):
     for index in (0, 6, 11):
         recorded = PREPROCESSING(scene.recording.image(first + index)).astype(int)
         assert np.abs(made.images[0, index] - recorded).mean() < 6
+
+
+def test_the_advice_never_aims_beyond_the_end_of_the_line(scene):
+    path = scene.path
+    start = int(np.searchsorted(path.distance_m, path.distance_m[-1] - LOOK_AHEAD_M - 20)) - 1
+    fast = Disturbance(speeds_mps=(13.4, 13.4), intervals_s=(0.12, 0.12))
+    for seed in range(4):
+        made = roll_out(
+            scene, PREPROCESSING, np.eye(len(path))[start], 24, np.random.default_rng(seed), 0, fast
+        )
+        east, north, _ = made.poses[0, -1]
+        end = int(np.argmin(np.hypot(path.x_m - east, path.y_m - north)))
+        assert path.distance_m[start] + 10 < path.distance_m[end] < path.distance_m[-1] - LOOK_AHEAD_M + 0.5
 
 
 def test_the_start_is_as_far_off_as_told_and_no_further(scene):
