@@ -110,13 +110,13 @@ def test_a_frame_is_recorded_with_the_moment_at_which_it_came(tmp_path):
     begin = datetime.now().astimezone()
     road.policy.gate.clear()
     road.submit()
-    time.sleep(0.2)
+    time.sleep(1.0)
     road.session.tick(time.monotonic() + 1)
     road.policy.gate.set()
     road.session.close()
     recorder.wait_closed(10)
     (entry,) = map(json.loads, (recorder.drive / "frames.jsonl").read_text().splitlines())
-    assert datetime.fromisoformat(entry["wall_time"]) - begin < timedelta(seconds=0.1)
+    assert datetime.fromisoformat(entry["wall_time"]) - begin < timedelta(seconds=0.5)
 
 
 @pytest.mark.parametrize("order", ["human_drives", "resume"])
