@@ -14,8 +14,10 @@ TOP_SPEED_MPS = 13.5
 REVERSE_BELOW_MPS = 2.2352
 """Below 5 mph a negative throttle drives backwards."""
 
-# From a recording: full throttle gains 4.6 m/s2, a rolling car loses a quarter of its speed in a second, and
-# a negative throttle below 5 mph gains 1.3 m/s2 backwards. How hard it brakes above is not documented.
+# From a recording, driven by hand: full throttle gains 4.6 m/s2, a rolling car loses a quarter of its speed
+# in a second, and a negative throttle below 5 mph gains 1.3 m/s2 backwards. How hard it brakes above is not
+# documented. The car of the wire transcripts, another build, is slower: 0.4 m/s2 at a throttle of 0.2, with a
+# fifth of the drag. The speed control's gains are for that one, and keep the speed of this one too.
 FULL_THROTTLE_MPS2 = 4.6
 ROLLING_DRAG_PER_S = 0.25
 REVERSE_MPS2 = 1.3
