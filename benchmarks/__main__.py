@@ -1,8 +1,8 @@
 """Run the benchmarks: `python -m benchmarks [NAME ...]`, all of them without a name.
 
 A benchmark is a module of this folder with a function `run() -> list[dict]`; its docstring says what it
-measures. Its rows replace its earlier ones in `build/bench.json`, and its section of `docs/benchmarks.md` is
-written anew; all other sections stay.
+measures, and `PACKAGES` what computes it. Its rows replace its earlier ones in `build/bench.json`, and its
+section of `docs/benchmarks.md` is written anew; all other sections stay.
 """
 
 from __future__ import annotations

@@ -234,7 +234,6 @@ def _limits(rounds: Rounds, arithmetic: Arithmetic) -> list[Row]:
             arithmetic.products_s / arithmetic.seconds,
             "ratio",
             f"bare products {1e6 * arithmetic.products_s:.0f} us, limit {1e6 * arithmetic.seconds:.0f} us",
-            packages=PACKAGES,
         ),
     ]
     for name in PARTS:
@@ -246,7 +245,7 @@ def _limits(rounds: Rounds, arithmetic: Arithmetic) -> list[Row]:
 
 
 def _spread_row(name: str, values: list[float], unit: str, against: str, asked: str = "") -> Row:
-    return median_row(f"frame_path.{name}", values, unit, against, asked, PACKAGES)
+    return median_row(f"frame_path.{name}", values, unit, against, asked)
 
 
 def _flatness(ours: OurWay, texts: list[str]) -> list[Row]:
@@ -261,7 +260,7 @@ def _flatness(ours: OurWay, texts: list[str]) -> list[Row]:
     grown_bytes = _traced_bytes() - traced_bytes
     tracemalloc.stop()
     return [
-        row(f"frame_path.{name}", grown, unit, against, packages=PACKAGES)
+        row(f"frame_path.{name}", grown, unit, against)
         for name, grown, unit, against in (
             ("rss_growth", grown_kib, "KiB", f"{FLAT_FRAMES} frames, {before_kib / 1024:.0f} MiB"),
             ("allocated_growth", grown_bytes, "bytes", f"{TRACED_FRAMES} frames, by tracemalloc"),

@@ -94,7 +94,7 @@ def _compare(case: Case) -> list[Row]:
 
 def _ratio(case: Case, rounds: list[Round], rival: str, over: str, under: str, against: str) -> Row:
     asked = _asked(case).get(rival, "")
-    return ratio_row(f"{case.prefix}.vs_{rival}", rounds, over, under, against, asked, PACKAGES)
+    return ratio_row(f"{case.prefix}.vs_{rival}", rounds, over, under, against, asked)
 
 
 def _asked(case: Case) -> dict[str, str]:

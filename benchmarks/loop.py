@@ -71,8 +71,8 @@ def run() -> list[Row]:
     return [
         *_ratios("", rounds, "ours"),
         *_ratios("driver.", rounds, "driver"),
-        row("loop.16x20hz.p99_ms", p99_ms, "ms", alive, "< 50", PACKAGES),
-        row("loop.16x20hz.chains", chains, "chains", f"{SIMULATORS} simulators", packages=PACKAGES),
+        row("loop.16x20hz.p99_ms", p99_ms, "ms", alive, "< 50"),
+        row("loop.16x20hz.chains", chains, "chains", f"{SIMULATORS} simulators"),
         *_batching(SHIPPED_WEIGHTS),
     ]
 
@@ -85,7 +85,7 @@ def _ratios(prefix: str, rounds: list[dict[str, list[float]]], ours: str) -> lis
         )
         against = f"usual way: {1e3 * np.median(theirs_s):.1f} ms, ours: {1e3 * np.median(mine_s):.2f} ms"
         metric = f"loop.{prefix}{name}.vs_usual"
-        rows.append(median_row(metric, theirs_s / mine_s, "ratio", against, packages=PACKAGES))
+        rows.append(median_row(metric, theirs_s / mine_s, "ratio", against))
     return rows
 
 
@@ -159,7 +159,7 @@ def _batching(weights: Path) -> list[Row]:
             f"{size} calls of one frame: {single_ms:.2f} ms each, one call: {batch_ms:.2f} ms; "
             f"pays on average above {2 * size / (size + 1):.2f}"
         )
-        rows.append(median_row(f"loop.batch{size}.vs_single", ratios, "ratio", against, packages=PACKAGES))
+        rows.append(median_row(f"loop.batch{size}.vs_single", ratios, "ratio", against))
     return rows
 
 

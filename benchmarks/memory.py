@@ -12,6 +12,7 @@ import sys
 
 from benchmarks.timing import NETWORKS, Row, median_row
 
+PACKAGES = (*NETWORKS, "keras-nac")
 REPETITIONS = 3
 CASES = (
     ("full.graph.T8192.B1.chunk128", "lan", 8192, 1, "chunk=128", "< 250"),
@@ -88,7 +89,6 @@ def run() -> list[Row]:
                 "MB",
                 f"above the {imported:.0f} MB of a bare import",
                 asked,
-                (*NETWORKS, "keras-nac") if name == "keras_nac" else NETWORKS,
             )
         )
     return rows

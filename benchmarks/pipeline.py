@@ -58,7 +58,7 @@ def _ratio(name: str, ours: np.ndarray, theirs: np.ndarray, asked: str = "") -> 
     against = (
         f"generator of single frames: {np.median(theirs):.0f} frames/s, ours: {np.median(ours):.0f} frames/s"
     )
-    return median_row(f"pipeline.frames_per_s.{name}", ours / theirs, "ratio", against, asked, PACKAGES)
+    return median_row(f"pipeline.frames_per_s.{name}", ours / theirs, "ratio", against, asked)
 
 
 def _ours(source: ChunkSource) -> Make:

@@ -16,10 +16,11 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.pairwise import PairwiseLAN
-from benchmarks.timing import Row, alternate, ratio_row, row
+from benchmarks.timing import NETWORKS, Row, alternate, ratio_row, row
 from models import gates
 from models.lan import LAN
 
+PACKAGES = NETWORKS
 LENGTH = 256
 FEATURES = 64
 HEADS = 4

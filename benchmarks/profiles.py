@@ -174,6 +174,6 @@ def _layer(path: str) -> str:
 def _rows(name: str, times: Counter[str]) -> list[Row]:
     total = sum(times.values())
     return [
-        row(f"profiles.{name}.{rank}", 100 * time / total, "% of the time", what, packages=PACKAGES)
+        row(f"profiles.{name}.{rank}", 100 * time / total, "% of the time", what)
         for rank, (what, time) in enumerate(times.most_common(LARGEST), 1)
     ]

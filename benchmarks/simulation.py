@@ -62,7 +62,7 @@ def _vs_one_process(metric: str, work: Work) -> Row:
         one_s = _took_s(map(work, tracks))
         two_s = _took_s(map_in_processes(work, tracks, _start, (ready,)))
         rounds.append({"one process": one_s, "two": two_s})
-    return ratio_row(metric, rounds, "one process", "two", f"{len(tracks)} drives", ">= 1.8", PACKAGES)
+    return ratio_row(metric, rounds, "one process", "two", f"{len(tracks)} drives", ">= 1.8")
 
 
 def _took_s(intervals: Iterable[Interval]) -> float:
@@ -125,7 +125,6 @@ def _drawing() -> list[Row]:
             "ours",
             f"{DRAWN_STATES} frames of the expert's drive",
             ">= 1.7",
-            PACKAGES,
         ),
         median_row(
             "simulation.drawing.mean_error",
@@ -133,7 +132,6 @@ def _drawing() -> list[Row]:
             "share",
             "the stock environment's pictures",
             "<= 1/255",
-            PACKAGES,
         ),
     ]
 

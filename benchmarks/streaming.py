@@ -19,9 +19,10 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from benchmarks.timing import Row, alternate, ratio_row
+from benchmarks.timing import NETWORKS, Row, alternate, ratio_row
 from models.lan import LAN
 
+PACKAGES = NETWORKS
 WINDOWS = (8, 64, 512)
 FEATURES = 64
 HEADS = 4

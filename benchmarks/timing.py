@@ -11,7 +11,6 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping
-from importlib import metadata
 from typing import Any
 
 Row = dict[str, Any]
@@ -49,15 +48,7 @@ def alternate(functions: Mapping[str, Callable[[], Any]], seconds: float) -> lis
     return rounds
 
 
-def ratio_row(
-    metric: str,
-    rounds: list[Round],
-    over: str,
-    under: str,
-    against: str,
-    asked: str = "",
-    packages: Iterable[str] = NETWORKS,
-) -> Row:
+def ratio_row(metric: str, rounds: list[Round], over: str, under: str, against: str, asked: str = "") -> Row:
     """Return the row of a ratio of two contestants' times.
 
     Args:
@@ -67,35 +58,20 @@ def ratio_row(
         under: The contestant whose time divides.
         against: What the comparison is with, in words.
         asked: The bound that the figure should meet, as text such as "<= 1.6".
-        packages: What computed it.
     """
     ratios = [times[over] / times[under] for times in rounds]
     took = ", ".join(f"{name} {_milliseconds(rounds, name)} ms" for name in (over, under))
-    return median_row(metric, ratios, "ratio", f"{against}: {took}", asked, packages)
+    return median_row(metric, ratios, "ratio", f"{against}: {took}", asked)
 
 
-def median_row(
-    metric: str,
-    values: Iterable[float],
-    unit: str,
-    against: str,
-    asked: str = "",
-    packages: Iterable[str] = NETWORKS,
-) -> Row:
+def median_row(metric: str, values: Iterable[float], unit: str, against: str, asked: str = "") -> Row:
     """Return the row of the median of several values, with the smallest and the largest."""
     values = sorted(float(value) for value in values)
     spread = {"min": values[0], "max": values[-1]}
-    return row(metric, statistics.median(values), unit, against, asked, packages) | spread
+    return row(metric, statistics.median(values), unit, against, asked) | spread
 
 
-def row(
-    metric: str,
-    value: float,
-    unit: str,
-    against: str,
-    asked: str = "",
-    packages: Iterable[str] = NETWORKS,
-) -> Row:
+def row(metric: str, value: float, unit: str, against: str, asked: str = "") -> Row:
     """Return the row of a figure that was measured once, in the form in which all benchmarks give them."""
     return {
         "benchmark": metric.split(".")[0],
@@ -106,7 +82,6 @@ def row(
         "unit": unit,
         "against": against,
         "asked": asked,
-        "versions": {name: metadata.version(name) for name in packages},
     }
 
 

@@ -13,10 +13,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from benchmarks.timing import Row, alternate, ratio_row
+from benchmarks.timing import NETWORKS, Row, alternate, ratio_row
 from models.driver import LanDriver
 from models.masking import causal
 
+PACKAGES = NETWORKS
 BATCH = 24
 FRAMES = 24
 SIZE = 64

@@ -7,6 +7,8 @@ import pytest
 from benchmarks import report
 from benchmarks.timing import median_row, row
 
+MEASURED = {"date": "2026-01-01", "machine": "a machine", "versions": {"numpy": "2.0.0"}}
+
 
 @pytest.fixture
 def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -16,7 +18,7 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def write(name: str, *values: float) -> None:
     found = median_row(f"{name}.p50.vs_usual", values, "ratio", "the usual way")
-    report.write(name, f"What {name} is.", [found | {"date": "2026-01-01", "machine": "a machine"}])
+    report.write(name, f"What {name} is.", [found | MEASURED])
 
 
 def test_one_benchmark_alone_leaves_the_others_sections(page: Path) -> None:
@@ -44,12 +46,11 @@ def test_a_median_stands_with_its_spread_and_a_single_figure_alone(page: Path) -
     assert "| `loop.p50.vs_usual` | 2 | 1 | 3 | ratio |  | the usual way |" in page.read_text(
         encoding="utf-8"
     )
-    single = row("memory.mb", 7, "MB", "nothing") | {"date": "2026-01-01", "machine": "a machine"}
+    single = row("memory.mb", 7, "MB", "nothing") | MEASURED
     report.write("memory", "What memory is.", [single])
     assert "| `memory.mb` | 7 |  |  | MB |  | nothing |" in page.read_text(encoding="utf-8")
 
 
 def test_a_result_names_what_computed_it(page: Path) -> None:
-    found = row("loop.x", 1, "ms", "nothing", packages=("numpy",))
-    report.write("loop", "", [found | {"date": "2026-01-01", "machine": "a machine"}])
-    assert f"with numpy {found['versions']['numpy']}." in page.read_text(encoding="utf-8")
+    write("loop", 1.0)
+    assert f"with numpy {MEASURED['versions']['numpy']}." in page.read_text(encoding="utf-8")
