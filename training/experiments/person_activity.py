@@ -157,6 +157,7 @@ def experiment(data: Path | None) -> Experiment:
             encode=dense_encoder,
             size=Size(units=32, heads=4, time_scale=0.1),
             every_step=every_step,
+            own_rates=True,
         )
         for protocol, fold, every_step in (
             ("by sequence", _by_sequence, True),

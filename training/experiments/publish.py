@@ -20,14 +20,15 @@ Every figure here was made by `liquid-drive experiment NAME` and written by `liq
 
 All models of a table stand between the same encoder and the same head, see the same folds, and train for
 the same number of epochs on one processor thread; for each, the learning rate is chosen by the same
-trials on a validation split, and the weights are those of the epoch that did best there. Scores are on
-test data, mean ± standard deviation over the seeds. A model appears once three seeds have run. *Entropy*
-is that of the trained attention weights as a share of that of equal weights (1: it averages); *1 / tau*
-is the median liquid time constant of the trained layer with its 5th and 95th percentile, in the time unit
-of the data (published horizon: without unit). Seconds an epoch are wall time, on a machine that may have
-had other work. "Beyond one standard deviation" means by more than the larger of the two. Recurrent models
-read the time since the step before as one more feature; "time code" is a learned sinusoidal code of the
-time stamp, joined to the features.
+trials on a validation split, of another seed's fold unless the text says otherwise, and the weights are
+those of the epoch that did best there. Scores are on test data, mean ± standard deviation over the seeds.
+A model appears once three seeds have run. *Rate* lists the learning rates that the seeds had. *Entropy* is
+that of the trained attention weights as a share of that of equal weights (1: it averages); *1 / tau* is
+the median liquid time constant of the trained layer with its 5th and 95th percentile, in the time unit of
+the data (published horizon: without unit). Seconds an epoch are wall time, on a machine that may have had
+other work. "Beyond one standard deviation" means by more than the larger of the two. Recurrent models read
+the time since the step before as one more feature; "time code" is a learned sinusoidal code of the time
+stamp, joined to the features.
 """
 
 

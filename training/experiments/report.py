@@ -43,7 +43,7 @@ def _rows(runner: Runner, study: Table, contender: Contender, cells: list[Row]) 
         "seeds": len(cells),
         "parameters": cells[0]["parameters"],
         "epoch_s": float(np.median([cell["training"]["epoch_s"] for cell in cells])),
-        "learning_rate": cells[0]["learning_rate"],
+        "learning_rates": sorted({cell["learning_rate"] for cell in cells}),
         "entropy": float(np.mean([seen["entropy"] for seen in attention])) if attention else None,
         "time_constants": constants.mean(axis=0).tolist() if attention else None,
         "budget": budget_text(runner.experiment.budget),
@@ -79,7 +79,7 @@ def _together(found: list[dict[str, str]]) -> dict[str, str]:
 def budget_text(budget: Budget) -> str:
     """Returns the effort that every model gets, in words."""
     rates = " and ".join(f"{rate:g}" for rate in budget.rates)
-    tuning = f"the learning rate from {rates} by {budget.tuning_epochs} epochs each on another seed's fold"
+    tuning = f"the learning rate from {rates} by {budget.tuning_epochs} epochs each"
     if len(budget.rates) == 1:
         tuning = f"learning rate {rates}"
     return f"{budget.epochs} epochs of batches of {budget.batch_size}, {tuning}"
@@ -119,7 +119,7 @@ def _table(table: list[Row]) -> str:
                 str(row["seeds"]),
                 f"{row['parameters']:,}",
                 f"{row['epoch_s']:.2g}",
-                f"{row['learning_rate']:g}",
+                ", ".join(f"{rate:g}" for rate in row["learning_rates"]),
                 "" if row["entropy"] is None else f"{row['entropy']:.3f}",
                 "" if constants is None else f"{constants[1]:.2g} ({constants[0]:.2g} to {constants[2]:.2g})",
             ]

@@ -19,7 +19,8 @@ from training.settled import settle
 
 BUDGET = "budget.json"
 TUNING_SEED = 1000
-"""Seed of the fold and the weights by which learning rates are chosen; never reported."""
+"""Seed of the weights, and of the fold unless a study has rates of its own, by which learning rates are
+chosen; never reported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,27 +121,28 @@ class Runner:
             return
         budget = self.experiment.budget
         trials = len(budget.rates) if len(budget.rates) > 1 else 0
-        total = trials * budget.tuning_epochs + len(missing) * budget.epochs
+        choices = len(missing) if study.own_rates else 1
+        total = choices * trials * budget.tuning_epochs + len(missing) * budget.epochs
         with self.progress.task(f"{study.title}: {contender.name}", total) as advance:
-            tuning = study.fold(TUNING_SEED)
-            trainee = Trainee(study, contender, budget, tuning.train)
-            rate = self._choose_rate(study, contender, trainee, tuning, advance)
+            trainee = Trainee(study, contender, budget, study.fold(TUNING_SEED).train)
             for cell in missing:
-                write_json(cell.path(self.out), self._measure(study, cell, trainee, rate, advance))
+                fold = study.fold(cell.seed)
+                rate = self._choose_rate(study, cell, trainee, fold, advance)
+                write_json(cell.path(self.out), self._measure(study, cell, fold, trainee, rate, advance))
 
-    def _choose_rate(
-        self, study: Study, contender: Contender, trainee: Trainee, fold: Fold, advance: Any
-    ) -> float:
+    def _choose_rate(self, study: Study, cell: Cell, trainee: Trainee, own: Fold, advance: Any) -> float:
         def trial(rate: float) -> float:
+            fold = own if study.own_rates else study.fold(TUNING_SEED)
             epochs = self.experiment.budget.tuning_epochs
             return trainee.train(fold, TUNING_SEED, rate, epochs, advance).best_loss
 
-        return choose_rate(self.experiment.budget, folder_of(self.out, study, contender), trial)
+        path = cell.path(self.out)
+        folder = path.with_suffix("") if study.own_rates else path.parent
+        return choose_rate(self.experiment.budget, folder, trial)
 
     def _measure(
-        self, study: Study, cell: Cell, trainee: Trainee, rate: float, advance: Any
+        self, study: Study, cell: Cell, fold: Fold, trainee: Trainee, rate: float, advance: Any
     ) -> dict[str, Any]:
-        fold = study.fold(cell.seed)
         training = trainee.train(fold, cell.seed, rate, self.experiment.budget.epochs, advance)
         predicted = trainee.predict(fold.test)
         metrics = {metric.name: metric.measure(fold.test, predicted) for metric in study.metrics}

@@ -89,6 +89,8 @@ class Study(Table):
         size: Size of the contenders.
         hidden: Features of a hidden layer of the head; 0 for none.
         every_step: Whether a prediction is wanted at each step instead of after the last.
+        own_rates: Whether each seed chooses its learning rate within its own fold: where data is so scarce
+            that another seed's fold holds what this one tests on.
     """
 
     fold: Callable[[int], Fold]
@@ -98,6 +100,7 @@ class Study(Table):
     size: Size = Size()
     hidden: int = 0
     every_step: bool = False
+    own_rates: bool = False
 
     def quick(self) -> "Study":
         """Returns a trial with few sequences."""

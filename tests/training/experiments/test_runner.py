@@ -92,6 +92,28 @@ def test_chooses_the_rate_that_did_best_in_trials_that_are_never_reported(finish
     assert TUNING_SEED not in range(100)
 
 
+def test_where_data_is_scarce_each_seed_chooses_its_rate_within_its_own_fold(tmp_path):
+    drawn = []
+
+    def watched(seed):
+        drawn.append(seed)
+        return fold(seed)
+
+    study = replace(STUDY, contenders=(RIVAL,), fold=watched, own_rates=True)
+    own = runner(tmp_path, experiment=replace(EXPERIMENT, studies=(study,)))
+    own.run()
+    assert drawn == [TUNING_SEED, 0, 1, 2]  # The first gives the shapes alone.
+    trials = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.glob("*/*/*/rate-*.json"))
+    assert trials == [
+        f"sums-random/mean-pooling/seed-{seed}/rate-{rate}.json"
+        for seed in range(3)
+        for rate in ("0.001", "0.01")
+    ]
+    (row,) = rows(own)
+    cells = [json.loads(path.read_text()) for path in tmp_path.glob("*/*/seed-*.json")]
+    assert row["learning_rates"] == sorted({cell["learning_rate"] for cell in cells})
+
+
 def diverging(signal, size, every_step):
     return keras.ops.log(-1 - keras.ops.square(MEAN.mix(signal, size, every_step)))
 

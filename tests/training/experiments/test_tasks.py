@@ -15,7 +15,17 @@ from training.experiments.ablation import oscillations
 from training.experiments.data_folder import data_file
 from training.experiments.event_mnist import EVENTS, events, patches
 from training.experiments.imputation import SPAN_S, sines
-from training.experiments.remaining_useful_life import REACH, STEPS, XJTU, read, scaled, windows
+from training.experiments.remaining_useful_life import (
+    FEWEST_ROWS,
+    REACH,
+    STEPS,
+    XJTU,
+    Bearing,
+    by_bearing,
+    read,
+    scaled,
+    windows,
+)
 from training.experiments.sequences import Fold
 from training.experiments.universal_approximation import (
     SAMPLES,
@@ -106,6 +116,34 @@ def test_bearings_have_hours_and_windows_look_back_only(tmp_path):
     assert data.times.min() > -REACH * XJTU.row_s / 3600
     np.testing.assert_array_equal(data.features[:, -1], bearing.features[ends])
     np.testing.assert_array_equal(data.targets[:, 1], bearing.remaining_h[ends])
+
+
+def made_bearing(rows, number):
+    return Bearing(
+        np.full((rows, 15), number), np.arange(rows) / 60, np.zeros(rows), np.arange(rows)[::-1] / 60
+    )
+
+
+@pytest.mark.parametrize("count", [2, 3, 8, 17])
+def test_no_window_of_a_bearing_tested_on_is_seen_before(count):
+    bearings = [made_bearing(FEWEST_ROWS + 100 * number, number) for number in range(count)]
+    tested = []
+    for seed in range(3):
+        train, validation, test = by_bearing(bearings, seed)
+        tested.append({bearing.features[0, 0] for bearing, _ in test})
+        assert {bearing.features[0, 0] for bearing, _ in train + validation}.isdisjoint(tested[-1])
+        for bearing, ends in train:
+            seen = np.unique(ends[:, None] - np.arange(REACH))
+            for other, asked in validation:
+                if other is bearing:
+                    assert not np.isin(asked[:, None] - np.arange(REACH), seen).any()
+    assert tested[0].isdisjoint(tested[1])
+    assert len(set.union(*tested)) == min(count, 3 * max(1, count // 4))
+
+
+def test_two_bearings_too_short_to_be_divided_are_refused():
+    with pytest.raises(UserError, match="600 rows, and 2570 are the fewest"):
+        by_bearing([made_bearing(600, number) for number in range(2)], 0)
 
 
 def test_scaling_is_by_what_is_trained_on_and_errors_come_back_in_hours(tmp_path):
