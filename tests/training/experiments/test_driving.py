@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import pairwise
 
 import keras
 import numpy as np
@@ -8,11 +9,12 @@ from rich.console import Console
 from models.errors import UserError
 from sim_bridges.carracing.environment import DISCRETE_COMMANDS, CarRacing, make_environment
 from training.experiments.driving import outputs
-from training.experiments.driving.aggregate import Aggregate
+from training.experiments.driving.aggregate import Aggregate, split
 from training.experiments.driving.contenders import DRIVERS, LAN_ELAPSED, MEAN, SINGLE, WINDOW
+from training.experiments.driving.film_study import Part
 from training.experiments.driving.five_actions import PRIORITIES, STYLE, DiscreteExpert, command_of
-from training.experiments.driving.five_rounds import AdvisedRide
-from training.experiments.driving.recording import RecordedLaps
+from training.experiments.driving.five_rounds import AdvisedRide, FiveRounds
+from training.experiments.driving.recording import ROWS, RecordedLaps
 from training.experiments.driving.ride import Driver, Ride
 from training.experiments.driving.window_driver import WindowDriver
 from training.experiments.models.continuous import CFC
@@ -124,6 +126,27 @@ def test_an_advised_ride_records_actions_for_every_frame():
     logits = np.eye(5)[np.asarray(outputs._actions(made.advice[:, 0]))]
     np.testing.assert_array_equal([outputs.likeliest(row) for row in logits], made.advice[:, 0])
     assert outputs.right_actions(made.advice[:, 0], logits) == 100
+
+
+def test_tracks_for_test_are_neither_trained_nor_validated_on(tmp_path):
+    rounds = FiveRounds(drives=(11, 0, 0, 0, 0), tested=(2, 0, 0, 0, 0), limit=30)
+    rounds.gather(tmp_path, Progress(Console(quiet=True)))
+    tracks = {
+        part: {drive.drive.seed for drive in rounds.batches(tmp_path, part, 0, 1)._demonstrations}
+        for part in Part
+    }
+    assert [len(tracks[part]) for part in (Part.TRAINING, Part.VALIDATION, Part.TEST)] == [9, 2, 2]
+    assert len(set.union(*tracks.values())) == 13
+
+
+def test_drives_that_nobody_is_tested_on_do_not_pretend_to_be_for_test():
+    with pytest.raises(ValueError, match="for test"):
+        split([], Part.TEST)
+
+
+def test_no_row_of_the_recording_serves_twice():
+    rows = sorted(tuple(map(int, part.split(":"))) for parts in ROWS.values() for part in parts)
+    assert all(earlier[1] <= later[0] for earlier, later in pairwise(rows))
 
 
 def test_who_is_not_installed_does_not_drive(tmp_path):

@@ -11,6 +11,7 @@ from training.carracing.chunks import Chunks
 from training.carracing.collect import Round, collect, load_round
 from training.carracing.demonstration import Demonstration
 from training.carracing.recipe import PREPROCESSING
+from training.experiments.driving.film_study import Part
 from training.progress import Progress
 
 BATCH_SIZE = 16
@@ -18,8 +19,8 @@ CHUNK_LENGTH = 24
 FIRST_TRACK = 900_000
 """Seed of the first track, beyond those of the expert's tuning, the evaluation and the policy's drives."""
 IMAGE_SHAPE = (PREPROCESSING.height, PREPROCESSING.width, 3)
-HELD_OUT_EVERY = 10
-"""Each tenth drive, counted through all rounds from the first, is never trained on."""
+VALIDATION_EVERY = 10
+"""Each tenth drive, counted through all rounds from the first, is never trained on but validated on."""
 
 EXPERT_SHARES = (1.0, 0.3, 0.0)
 POLICY = SHIPPED / "carracing-lan.weights.h5"
@@ -30,7 +31,8 @@ class Aggregate:
     """Drives of CarRacing with the expert's advice for every frame, made once for all networks.
 
     The expert drives with disturbances; then it shares the wheel with the shipped policy; then that policy
-    drives alone. Half of the drives lose up to 85 % of their frames.
+    drives alone. Half of the drives lose up to 85 % of their frames. None of them is for test: networks that
+    learnt from them are measured at the wheel.
 
     Attributes:
         drives: Drives of each of the three kinds.
@@ -48,9 +50,13 @@ class Aggregate:
                 advance(len(drives.seeds) - len(drives.missing))
                 collect(drives, advance)
 
-    def batches(self, folder: Path, held_out: bool, seed: int, count: int) -> keras.utils.PyDataset:
-        """Returns batches of chunks, thinned out at random and mirrored."""
-        drives = split(_load(self, folder), held_out)
+    def batches(self, folder: Path, part: Part, seed: int, count: int) -> keras.utils.PyDataset:
+        """Returns batches of chunks, thinned out at random and mirrored.
+
+        Raises:
+            ValueError: They are to be for test.
+        """
+        drives = split(_load(self, folder), part)
         return Chunks(drives, batch_size=BATCH_SIZE, length=CHUNK_LENGTH, batches=count, seed=seed)
 
     def quick(self) -> "Aggregate":
@@ -79,6 +85,13 @@ def _load(source: Aggregate, folder: Path) -> list[Demonstration]:
     return source.load(folder)
 
 
-def split(drives: list[Demonstration], held_out: bool) -> list[Demonstration]:
-    """Returns the drives that are held out, or the others."""
-    return [drive for number, drive in enumerate(drives) if (number % HELD_OUT_EVERY == 0) == held_out]
+def split(drives: list[Demonstration], part: Part) -> list[Demonstration]:
+    """Returns the drives to train on, or those to validate on.
+
+    Raises:
+        ValueError: The part is another one.
+    """
+    if part is Part.TEST:
+        raise ValueError("None of these drives is for test.")
+    validated = part is Part.VALIDATION
+    return [drive for number, drive in enumerate(drives) if (number % VALIDATION_EVERY == 0) == validated]

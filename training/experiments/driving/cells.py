@@ -13,7 +13,7 @@ from controller.runtime import limit_threads
 from models.errors import UserError
 from models.files import write_json
 from training.experiments.driving.contenders import BY_NAME
-from training.experiments.driving.film_study import FilmStudy, Rides
+from training.experiments.driving.film_study import FilmStudy, Part, Rides
 from training.experiments.driving.ride import Driver, ride_all
 from training.experiments.driving.training import VALIDATION_BATCHES, answers, train
 from training.experiments.driving.window_driver import WindowDriver
@@ -22,8 +22,8 @@ from training.experiments.runner import TUNING_SEED, Cell, Runner, choose_rate, 
 from training.experiments.study import Budget
 from training.experiments.trainee import Training
 
-HELD_OUT_SEED = 999
-"""Seed of the chunks by which networks are compared, the same for all."""
+JUDGING_SEED = 999
+"""Seed of the chunks for validation and for test, the same for all networks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,26 +109,30 @@ def _train(job: Job) -> None:
     rate = _choose_rate(job)
     network = job.network(job.seed)
     training = _fit(job, network, job.seed, rate, job.budget.epochs)
-    held_out = job.study.source.batches(job.data, True, HELD_OUT_SEED, VALIDATION_BATCHES)
-    wanted, given = answers(network, held_out)
+    at_the_wheel = job.study.rides is not None
+    judging = _judging(job, Part.VALIDATION if at_the_wheel else Part.TEST)
     measured = {}
-    if job.study.rides is None:
+    if not at_the_wheel:
+        wanted, given = answers(network, judging)
         measured = {metric.name: metric.measure(wanted, given) for metric in job.study.metrics}
     parameters = sum(int(np.prod(weight.shape)) for weight in network.trainable_weights)
-    content = job.cell.content(training, rate, parameters, measured, _attention(network, held_out))
+    content = job.cell.content(training, rate, parameters, measured, _attention(network, judging))
     path = job.path("weights.npz")
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez(path, *network.get_weights())
     write_json(job.path("training.json"), content)
-    if job.study.rides is None:
+    if not at_the_wheel:
         _finish(job)
 
 
+def _judging(job: Job, part: Part) -> keras.utils.PyDataset:
+    """Returns the batches by which networks are compared."""
+    return job.study.source.batches(job.data, part, JUDGING_SEED, VALIDATION_BATCHES)
+
+
 def _fit(job: Job, network: WindowDriver, seed: int, rate: float, epochs: int) -> Training:
-    source = job.study.source
-    batches = source.batches(job.data, False, seed, job.study.batches)
-    held_out = source.batches(job.data, True, HELD_OUT_SEED, VALIDATION_BATCHES)
-    return train(network, batches, held_out, job.study.loss, rate, epochs)
+    batches = job.study.source.batches(job.data, Part.TRAINING, seed, job.study.batches)
+    return train(network, batches, _judging(job, Part.VALIDATION), job.study.loss, rate, epochs)
 
 
 def _choose_rate(job: Job) -> float:
@@ -139,8 +143,8 @@ def _choose_rate(job: Job) -> float:
     return choose_rate(job.budget, job.path("weights").parent, trial)
 
 
-def _attention(network: WindowDriver, held_out: keras.utils.PyDataset) -> dict[str, Any] | None:
-    windows = network.windows(held_out[0][0])
+def _attention(network: WindowDriver, batches: keras.utils.PyDataset) -> dict[str, Any] | None:
+    windows = network.windows(batches[0][0])
     # Those that end in the later half of their chunks are full.
     return inspect(network.decide, {name: np.asarray(x)[-SEQUENCES:] for name, x in windows.items()})
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,6 +12,14 @@ from training.experiments.study import Size, Table
 from training.progress import Progress
 
 Tensor = Any
+
+
+class Part(Enum):
+    """What drives serve for."""
+
+    TRAINING = auto()
+    VALIDATION = auto()
+    TEST = auto()
 
 
 class Source(Protocol):
@@ -23,12 +32,12 @@ class Source(Protocol):
     def gather(self, folder: Path, progress: Progress) -> None:
         """Makes what is still missing in a folder for data."""
 
-    def batches(self, folder: Path, held_out: bool, seed: int, count: int) -> keras.utils.PyDataset:
+    def batches(self, folder: Path, part: Part, seed: int, count: int) -> keras.utils.PyDataset:
         """Returns batches of chunks: `frames`, `times_s` and the targets of every frame.
 
         Args:
             folder: The folder for data.
-            held_out: Whether to draw from the drives that are never trained on.
+            part: Which drives to draw from; those for test are needed where nobody rides.
             seed: Seed of all draws.
             count: Number of batches.
         """
@@ -56,7 +65,7 @@ class Rides:
 class FilmStudy(Table):
     """A table of networks that look at frames.
 
-    Metrics measure either targets `(N, ...)` and outputs `(N, outputs)` of frames from held-out drives, or,
+    Metrics measure either targets `(N, ...)` and outputs `(N, outputs)` of frames from drives for test, or,
     with rides, the study's `rides` and the `RideScores` of each share of lost frames.
 
     Attributes:

@@ -1,5 +1,6 @@
 """The data set of CarRacing with five actions: drives by a scripted expert, then by networks that learnt."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +19,7 @@ from training.carracing.rollout import LOST_M, TURN_STEPS
 from training.carracing.styles import STYLES
 from training.experiments.driving.aggregate import BATCH_SIZE, CHUNK_LENGTH, IMAGE_SHAPE, split
 from training.experiments.driving.contenders import LAN_ELAPSED, SIZE, WINDOW
+from training.experiments.driving.film_study import Part
 from training.experiments.driving.five_actions import PRIORITIES, STYLE, DiscreteExpert, command_of
 from training.experiments.driving.outputs import action_head, action_loss, likeliest
 from training.experiments.driving.ride import Driver, Ride
@@ -104,13 +106,15 @@ class FiveRounds:
     serve for this alone.
 
     Attributes:
-        drives: Drives of each round.
+        drives: Drives of each round, to train and to validate on.
+        tested: Further drives of each round, on other tracks, that are for test.
         epochs: Epochs of the networks in between.
         limit: Most steps of a drive.
         image_shape: Shape of the frames.
     """
 
     drives: tuple[int, ...] = (40, 36, 36, 36, 36)
+    tested: tuple[int, ...] = (4, 4, 4, 4, 4)
     epochs: int = 5
     limit: int = STEP_LIMIT
     image_shape: tuple[int, int, int] = IMAGE_SHAPE
@@ -118,7 +122,8 @@ class FiveRounds:
     def gather(self, folder: Path, progress: Progress) -> None:
         """Makes the missing drives, those by the expert alone on every core."""
         for number, share in enumerate(EXPERT_SHARES):
-            missing = [seed for seed in self._seeds(number) if not self._path(folder, seed).exists()]
+            wanted = (*self._seeds(number), *self._tested_seeds(number))
+            missing = [seed for seed in wanted if not self._path(folder, seed).exists()]
             title = f"Drives with five actions, the expert's share {share:.0%}"
             with progress.task(title, len(missing)) as advance:
                 if number == 0:
@@ -128,19 +133,21 @@ class FiveRounds:
                     self._drive_with_network(folder, number, missing)
                     advance(len(missing))
 
-    def batches(self, folder: Path, held_out: bool, seed: int, count: int) -> keras.utils.PyDataset:
+    def batches(self, folder: Path, part: Part, seed: int, count: int) -> keras.utils.PyDataset:
         """Returns batches of chunks, mirrored; no frame is lost."""
-        drives = split(_load(self, folder, len(self.drives)), held_out)
+        if part is Part.TEST:
+            drives = self._read(folder, self._tested_seeds, len(self.tested))
+        else:
+            drives = split(_load(self, folder), part)
         return _chunks(drives, seed, count)
 
     def quick(self) -> "FiveRounds":
         """Returns a source of two short drives."""
-        return replace(self, drives=(2, 0, 0, 0, 0), epochs=1, limit=80)
+        return replace(self, drives=(2, 0, 0, 0, 0), tested=(1, 0, 0, 0, 0), epochs=1, limit=80)
 
     def load(self, folder: Path, rounds: int) -> list[Demonstration]:
-        """Reads the drives of the first rounds."""
-        seeds = [seed for number in range(rounds) for seed in self._seeds(number)]
-        return [Demonstration.load(self._path(folder, seed)) for seed in seeds]
+        """Reads the drives of the first rounds that are not for test."""
+        return self._read(folder, self._seeds, rounds)
 
     def demonstrate(self, folder: Path, seed: int) -> None:
         """Makes a drive by the expert alone."""
@@ -155,8 +162,8 @@ class FiveRounds:
         drives = self.load(folder, number)
         train(
             network,
-            _chunks(split(drives, False), number, BATCHES),
-            _chunks(split(drives, True), number, VALIDATION_BATCHES),
+            _chunks(split(drives, Part.TRAINING), number, BATCHES),
+            _chunks(split(drives, Part.VALIDATION), number, VALIDATION_BATCHES),
             action_loss,
             RATE,
             self.epochs,
@@ -170,6 +177,14 @@ class FiveRounds:
         first = FIRST_TRACK + 1000 * number
         return range(first, first + self.drives[number])
 
+    def _tested_seeds(self, number: int) -> range:
+        first = FIRST_TRACK + 1000 * number + 500
+        return range(first, first + self.tested[number])
+
+    def _read(self, folder: Path, seeds_of: Callable[[int], range], rounds: int) -> list[Demonstration]:
+        seeds = [seed for number in range(rounds) for seed in seeds_of(number)]
+        return [Demonstration.load(self._path(folder, seed)) for seed in seeds]
+
     def _path(self, folder: Path, seed: int) -> Path:
         return folder / "five-actions" / f"{seed}.npz"
 
@@ -179,8 +194,8 @@ def _chunks(drives: list[Demonstration], seed: int, count: int) -> AllFrames:
 
 
 @lru_cache(maxsize=1)
-def _load(source: FiveRounds, folder: Path, rounds: int) -> list[Demonstration]:
-    return source.load(folder, rounds)
+def _load(source: FiveRounds, folder: Path) -> list[Demonstration]:
+    return source.load(folder, len(source.drives))
 
 
 _worker: dict[str, Any] = {}

@@ -13,6 +13,7 @@ from models.preprocessing import Preprocessing
 from sim_bridges.udacity.replay.stretches import read_part, stretches
 from training.experiments.data_folder import data_file
 from training.experiments.driving.aggregate import BATCH_SIZE, CHUNK_LENGTH
+from training.experiments.driving.film_study import Part
 from training.progress import Progress
 from training.settled import settle
 from training.udacity.pipeline import choose_frames
@@ -21,10 +22,15 @@ from training.udacity.recipe import PREPROCESSING
 ORIGIN = "the public repository rslim087a/track"
 DRIVE_FRAMES = 40
 STRIDE = 10
-LEARNT_ROWS = ("12:1222", "2163:3600")
-"""The first lap, and the one in the other direction; between them lies a U-turn."""
-HELD_OUT_ROWS = ("1222:2069",)
-"""What was driven of the second lap, in the direction of the first."""
+ROWS = {
+    Part.TRAINING: ("12:1222", "2163:3360"),
+    Part.VALIDATION: ("3360:3600",),
+    Part.TEST: ("1222:2069",),
+}
+"""A lap in each direction; what was driven of a second one in the other direction, and in the first.
+
+Between the directions lies a U-turn.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +58,9 @@ class RecordedLaps:
         """
         settle(folder / "recording.json", {"recording": str(self._path().resolve())})
 
-    def batches(self, folder: Path, held_out: bool, seed: int, count: int) -> keras.utils.PyDataset:
+    def batches(self, folder: Path, part: Part, seed: int, count: int) -> keras.utils.PyDataset:
         """Returns batches of chunks, thinned out at random and mirrored."""
-        rows = HELD_OUT_ROWS if held_out else LEARNT_ROWS
-        return _RecordedChunks(_load(self._path(), rows, self.stride, PREPROCESSING), seed, count)
+        return _RecordedChunks(_load(self._path(), ROWS[part], self.stride, PREPROCESSING), seed, count)
 
     def quick(self) -> "RecordedLaps":
         """Returns a source of fewer drives."""
@@ -100,7 +105,7 @@ class _RecordedChunks(keras.utils.PyDataset):
         return images, (times_s - times_s[-1]).astype(np.float32), steering[:, None]
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=len(Part))
 def _load(folder: Path, rows: tuple[str, ...], stride: int, preprocessing: Preprocessing) -> _Laps:
     images, times_s, steering = [], [], []
     for stretch in (stretch for part in rows for stretch in stretches(read_part(folder, part))):

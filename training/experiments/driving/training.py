@@ -14,12 +14,13 @@ AVERAGED_SHARE = 0.1
 """The average of the weights reaches back over about this share of a training, however short it is."""
 
 VALIDATION_BATCHES = 12
+"""Batches for validation, and for test."""
 
 
 def train(
     network: WindowDriver,
     batches: keras.utils.PyDataset,
-    held_out: keras.utils.PyDataset,
+    validation: keras.utils.PyDataset,
     loss: Any,
     rate: float,
     epochs: int,
@@ -29,7 +30,7 @@ def train(
     Args:
         network: The network.
         batches: What to train on; its `epoch` is set.
-        held_out: What the averaged weights are judged by at the end.
+        validation: What the averaged weights are judged by at the end.
         loss: From targets and outputs to a loss for each frame.
         rate: Peak of the learning rate.
         epochs: Number of epochs.
@@ -42,7 +43,7 @@ def train(
     network.compile(optimizer=averaged_adamw(rate, steps, momentum), loss=loss, jit_compile=False)
     clock = _Clock(batches)
     history = network.fit(batches, epochs=epochs, verbose=0, callbacks=[clock])
-    wanted, given = answers(network, held_out)
+    wanted, given = answers(network, validation)
     return Training(
         [finite(float(value)) for value in history.history["loss"]],
         [finite(float(np.mean(loss(wanted, given))))],
