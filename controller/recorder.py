@@ -82,11 +82,8 @@ class Recorder:
         with self._changed:
             if self._failed or self._closed or len(self._backlog) >= BACKLOG_MAX:
                 return
-            if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._run, name=f"recorder-{self._vehicle}", daemon=True
-                )
-                self._thread.start()
+            if self._thread is None and not self._start():
+                return
             self._backlog.append(frame)
             self._changed.notify_all()
 
@@ -106,6 +103,27 @@ class Recorder:
         if self._thread is not None:
             self._thread.join(timeout_s)
 
+    def _start(self) -> bool:
+        """Starts the thread and says whether the system let it."""
+        thread = threading.Thread(target=self._run, name=f"recorder-{self._vehicle}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            self._failed = True
+            self._give_up(error)
+            return False
+        self._thread = thread
+        return True
+
+    def _give_up(self, why: object) -> None:
+        log(
+            logging.WARNING,
+            "recording stopped, driving goes on",
+            vehicle=self._vehicle,
+            folder=self._folder,
+            why=why,
+        )
+
     def _run(self) -> None:
         files: _DriveFiles | None = None
         try:
@@ -115,13 +133,7 @@ class Recorder:
                     self.drive = files.drive
                 files.write(frame)
         except OSError as error:
-            log(
-                logging.WARNING,
-                "recording stopped, driving goes on",
-                vehicle=self._vehicle,
-                folder=self._folder,
-                why=error.strerror or error,
-            )
+            self._give_up(error.strerror or error)
         finally:
             if files is not None:
                 files.close()

@@ -124,6 +124,11 @@ class Silence:
 
 
 @dataclass(frozen=True, slots=True)
+class Unheard:
+    """The vehicle is told to roll without gas, since nothing is heard of it."""
+
+
+@dataclass(frozen=True, slots=True)
 class HumanDrives:
     """A human has taken over the controls."""
 
@@ -146,7 +151,7 @@ class ResumeOrder:
 
 REST = Command(0.0, 0.0, 0.0)
 
-Event = Frame | Silence | HumanDrives | StopOrder | ResumeOrder
+Event = Frame | Silence | Unheard | HumanDrives | StopOrder | ResumeOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +211,8 @@ def advance(memory: Memory, event: Event, limits: SafetyLimits) -> tuple[Memory,
                 return memory, None
             degraded, transition = _enter(memory, State.DEGRADED, event.reason)
             return replace(degraded, state_s=limits.hold_s), transition
+        case Unheard():
+            return replace(memory, command=_coasting(memory.command)), None
         case StopOrder():
             if memory.state in (State.STOPPING, State.FAULT):
                 return memory, None

@@ -14,6 +14,8 @@ from controller.safety import State
 from controller.session import SessionSettings, VehicleSession
 
 RECORDING_WAIT_S = 2.0
+REDIAL_S = 10.0
+"""Simulators dial again by themselves, within milliseconds; who starts one anew takes longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class ControllerService:
         self._sessions: dict[VehicleSession, str] = {}
         self._leaving: list[VehicleSession] = []
         self._opened = 0
+        self._failed: list[tuple[str, float]] = []
         self._stop_reason: str | None = None
 
     def open(self, address: str) -> VehicleSession:
@@ -78,17 +81,35 @@ class ControllerService:
         self._opened += 1
         name = str(self._opened)
         recorder = None if self._record_to is None else Recorder(self._record_to, name)
-        session = VehicleSession(name, policy, self.settings, self.metrics, self._post, recorder)
+        try:
+            session = VehicleSession(name, policy, self.settings, self.metrics, self._post, recorder)
+        except RuntimeError as error:
+            raise ServiceFullError(f"the system has no thread left for it ({error})") from None
         self._sessions[session] = address
         log(logging.INFO, "vehicle connected", vehicle=name, address=address, policy=policy.name)
         if self._stop_reason is not None:
             session.stop(self._stop_reason)
+        elif self._failed_before(address):
+            session.stop("it failed before it dialled again")
         return session
+
+    def _failed_before(self, address: str) -> bool:
+        """Says whether a vehicle that failed has just left from there; it counts once."""
+        now_s = time.monotonic()
+        self._failed = [(gone, left_s) for gone, left_s in self._failed if now_s - left_s < REDIAL_S]
+        for entry in self._failed:
+            if entry[0] == address:
+                self._failed.remove(entry)
+                return True
+        return False
 
     def close(self, session: VehicleSession, reason: str) -> None:
         """Ends the session of a vehicle that is gone."""
-        if self._sessions.pop(session, None) is None:
+        address = self._sessions.pop(session, None)
+        if address is None:
             return
+        if session.failed:
+            self._failed.append((address, time.monotonic()))
         session.close()
         self._leaving.append(session)
         log(logging.INFO, "vehicle gone", vehicle=session.vehicle, reason=reason)
@@ -109,6 +130,7 @@ class ControllerService:
         if not self.ready:
             return False
         self._stop_reason = None
+        self._failed.clear()
         for session in self._sessions:
             session.resume(reason)
         return True
@@ -143,5 +165,6 @@ class ControllerService:
         """Ends all sessions and waits, for a bounded time, until their recordings are complete."""
         for session in list(self._sessions):
             self.close(session, "the service goes down")
+        deadline_s = time.monotonic() + RECORDING_WAIT_S
         for session in self._leaving:
-            session.wait_recorded(RECORDING_WAIT_S)
+            session.wait_recorded(max(0.0, deadline_s - time.monotonic()))

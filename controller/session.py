@@ -7,6 +7,7 @@ The safety envelope has the last word on both.
 """
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -30,6 +31,7 @@ from controller.safety import (
     Silence,
     State,
     StopOrder,
+    Unheard,
     advance,
 )
 from controller.worker import NewestItemWorker
@@ -204,6 +206,11 @@ class VehicleSession:
         return stopped and speed_mps is not None and speed_mps <= self._settings.limits.standstill_mps
 
     @property
+    def failed(self) -> bool:
+        """Whether the vehicle stops or stands because of a failure, until the operator resumes."""
+        return self._memory.failed
+
+    @property
     def busy(self) -> bool:
         """Whether the vehicle's thread still runs; after `close`, a policy that hangs keeps it."""
         return self._worker.alive
@@ -231,6 +238,12 @@ class VehicleSession:
         frame = VehicleFrame(received_s, _nothing_to_see)
         return self._decide(frame, _Outcome(None, failure, "broken"))
 
+    def coast(self) -> Command:
+        """Returns the command for a vehicle that is not heard any more: no gas, the wheels as they are."""
+        self._cruise = None
+        self._advance(Unheard())
+        return self.command
+
     def human_drives(self, received_s: float) -> None:
         """Takes note that a human drives; a submitted frame is not answered any more."""
         self._pending = None
@@ -245,6 +258,8 @@ class VehicleSession:
 
     def resume(self, reason: str) -> None:
         """Lets a stopped vehicle drive again."""
+        if self.state not in (State.STOPPING, State.FAULT):
+            return
         self._drive += 1
         self._advance(ResumeOrder(reason))
 
@@ -294,8 +309,13 @@ class VehicleSession:
         except Exception as error:
             failure = f"the policy raised {type(error).__name__}: {error}"
             return _Outcome(None, failure, "policy", picture, decoded_s - begin_s)
+        sound = all(map(math.isfinite, (proposal.steering, proposal.gas, proposal.brake)))
         return _Outcome(
-            proposal, picture=picture, decode_s=decoded_s - begin_s, policy_s=time.monotonic() - decoded_s
+            proposal,
+            kind=None if sound else "policy",
+            picture=picture,
+            decode_s=decoded_s - begin_s,
+            policy_s=time.monotonic() - decoded_s,
         )
 
     def _finish(self, task: _Task, outcome: _Outcome) -> None:

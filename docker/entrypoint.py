@@ -19,6 +19,10 @@ WEIGHTS_SUFFIXES = (".tflite", ".weights.h5", ".keras")
 """In the order of preference among the files of one policy."""
 
 
+_ON = ("1", "true", "yes", "on")
+_OFF = ("", "0", "false", "no", "off")
+
+
 class SettingError(Exception):
     """A setting of the container is wrong: one sentence that names the problem and the remedy."""
 
@@ -31,7 +35,8 @@ def options(settings: Mapping[str, str], weights: Path = WEIGHTS, routes: Path =
     address is named, the gateway is another machine.
 
     Raises:
-        SettingError: The port is no number, there is no gateway, or the folder holds several policies.
+        SettingError: The port is no number, recording is neither on nor off, there is no gateway, or the
+            folder holds several policies.
     """
     host, port = endpoint(settings)
     networks = settings.get("LIQUID_DRIVE_ALLOW", "").replace(",", " ").split()
@@ -42,11 +47,18 @@ def options(settings: Mapping[str, str], weights: Path = WEIGHTS, routes: Path =
         chosen += ["--allow", network]
     if speed := settings.get("LIQUID_DRIVE_SPEED"):
         chosen += ["--speed", speed]
-    if settings.get("LIQUID_DRIVE_RECORD", "").lower() in ("1", "true", "yes"):
+    if _is_on("LIQUID_DRIVE_RECORD", settings):
         chosen += ["--record", str(RECORDINGS)]
     if policy := mounted_policy(weights):
         chosen += ["--weights", str(policy)]
     return chosen
+
+
+def _is_on(name: str, settings: Mapping[str, str]) -> bool:
+    value = settings.get(name, "").strip().lower()
+    if value not in {*_ON, *_OFF}:
+        raise SettingError(f"{name} is {settings[name]}: give 1 or 0.")
+    return value in _ON
 
 
 def endpoint(settings: Mapping[str, str]) -> tuple[str, int]:

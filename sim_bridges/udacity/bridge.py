@@ -159,12 +159,11 @@ class UdacityBridge:
         link.chain.replied(time.monotonic())
 
     def _restart(self, link: _Link, now_s: float) -> None:
-        """Restarts a stalled chain: with `manual`, or in a stop with a command without gas."""
-        if link.session.state in (State.STOPPING, State.FAULT):
-            coasting = Command(link.session.command.steering, 0.0, 0.0)
-            self._emit(link.sid, STEER, write_command(coasting))
-        else:
+        """Restarts a stalled chain: with a command without gas, or with `manual` where a human drives."""
+        if link.session.state is State.MANUAL:
             self._emit(link.sid, MANUAL, {})
+        else:
+            self._emit(link.sid, STEER, write_command(link.session.coast()))
         link.chain.restarted(now_s)
         self._service.metrics.restarts.inc()
         log(logging.WARNING, "telemetry stalled, chain restarted", vehicle=link.session.vehicle)

@@ -101,7 +101,7 @@ class Chain:
         return self._started and not self._waiting and now_s >= self._restart_at_s
 
     def restarted(self, now_s: float) -> None:
-        """Takes note of a `manual` that was sent to restart the chain."""
+        """Takes note of an event that was sent to restart the chain."""
         self._under_way += 1
         self._restarts += 1
         gap_s = self._rules.stall_s * 2**self._restarts

@@ -1,6 +1,7 @@
 """What `liquid-drive doctor` looks at when the car does not move."""
 
 import errno
+import http.client
 import json
 import platform
 import re
@@ -107,7 +108,7 @@ def _whoever_listens(host: str, port: int, token: str | None) -> Iterator[Findin
         answer = f"is taken, and whoever has it answers {error.code} {error.reason}"
         yield Finding(False, f"port {port} on {host} {answer}{remedy}")
         return
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
         vehicles = None
     if vehicles is None:
         yield Finding(False, f"port {port} on {host} is taken by another program")

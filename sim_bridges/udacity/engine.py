@@ -12,6 +12,10 @@ import socketio
 CONNECT = "0"
 MESSAGES_PER_S_MAX = 250.0
 
+STRUCTURE_MAX = 256
+"""Brackets, braces and commas of a message. A telemetry has some ten, and base64 none; to parse a megabyte of
+them would keep everybody waiting."""
+
 _TELEMETRY_EVENT = '2["telemetry"'
 
 
@@ -83,6 +87,9 @@ class EngineRules:
         if not rate.admits(now_s):
             self._refuse(eio_sid, "too many messages")
             return
+        if not is_plain(data):
+            self._on_unreadable(eio_sid, data)
+            return
         try:
             self._message(eio_sid, data)
         except Exception:
@@ -111,6 +118,13 @@ class EngineRules:
             self._disconnect(eio_sid, reason)
         finally:
             self._implicit.discard(eio_sid)
+
+
+def is_plain(data: object) -> bool:
+    """Says whether a message is text of little structure, and begins no binary event, whose parts pile up."""
+    if not isinstance(data, str) or data.startswith(("5", "6")):
+        return False
+    return sum(map(data.count, "[{,")) <= STRUCTURE_MAX
 
 
 def is_root_event(data: object) -> bool:

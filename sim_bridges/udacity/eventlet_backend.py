@@ -8,6 +8,7 @@ import contextlib
 import logging
 import socket
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -19,6 +20,7 @@ from eventlet.greenio import GreenSocket
 from eventlet.greenthread import GreenThread
 from eventlet.websocket import FailedConnectionError, RFC6455WebSocket
 
+from controller.logs import log
 from models.errors import UserError
 
 MESSAGE_MAX_BYTES = 1_000_000
@@ -179,7 +181,7 @@ class EventletBackend:
         def repeat() -> None:
             while True:
                 eventlet.sleep(period_s)
-                call()
+                _survive(call)
 
         self.spawn(repeat)
 
@@ -232,7 +234,15 @@ class EventletBackend:
         while True:
             receiver.recv(4096)
             while self._calls:
-                self._calls.popleft()()
+                _survive(self._calls.popleft())
+
+
+def _survive(call: Callable[[], None]) -> None:
+    """Calls a function whose error must not end what all vehicles depend on."""
+    try:
+        call()
+    except Exception:
+        log(logging.ERROR, "an error of the service, which goes on", error=traceback.format_exc())
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """The server for simulators: Socket.IO and the web routes on one port, and its way up and down."""
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,6 +38,14 @@ PING_TIMEOUT_S = 3.8
 
 TICK_S = 0.02
 LAST_REPLY_S = 0.1
+
+REFUSALS_LOGGED_EVERY_S = 60.0
+REFUSALS_MAX = 1000
+_REFUSALS = {
+    "address": "--allow does not name its address",
+    "name": "it asks for a name that is not this machine's",
+    "full": "there are as many clients as may be",
+}
 
 _SOCKET_IO_PATH = "/socket.io/"
 
@@ -96,6 +105,7 @@ class UdacityServer:
             unreadable_telemetry=lambda sid: self._bridge.telemetry(sid, Unreadable()),
             refuse=self._hang_up,
         )
+        self._refusals_s: dict[tuple[str, str], float] = {}
         self._sio.on("connect", self._on_connect)
         self._sio.on(TELEMETRY, self._on_telemetry)
         self._sio.on("disconnect", self._on_disconnect)
@@ -141,8 +151,18 @@ class UdacityServer:
             socketio.WSGIApp(self._sio, web_app(self.service, self._settings.access)),
             self._settings.access,
             is_full=lambda: len(self._sio.eio.sockets) >= self._settings.clients_max,
-            count_refused=lambda reason: self.service.metrics.refused.labels(reason).inc(),
+            refused=self._refused,
         )
+
+    def _refused(self, reason: str, address: str) -> None:
+        """Counts a client that was turned away, and logs it, but not each time that it dials again."""
+        self.service.metrics.refused.labels(reason).inc()
+        now_s = time.monotonic()
+        if now_s - self._refusals_s.get((reason, address), -math.inf) >= REFUSALS_LOGGED_EVERY_S:
+            if len(self._refusals_s) >= REFUSALS_MAX:
+                self._refusals_s.clear()
+            self._refusals_s[reason, address] = now_s
+            log(logging.WARNING, "client refused", address=address, reason=_REFUSALS[reason])
 
     def _tick(self) -> None:
         now_s = time.monotonic()
@@ -195,18 +215,20 @@ class _Doorkeeper:
         app: WsgiApp,
         access: Access,
         is_full: Callable[[], bool],
-        count_refused: Callable[[str], None],
+        refused: Callable[[str, str], None],
     ) -> None:
         self._app = app
         self._access = access
         self._is_full = is_full
-        self._count_refused = count_refused
+        self._refused = refused
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        # Compressed, a kilobyte of a client's makes a megabyte of work.
+        environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
         reason = self._refusal(environ)
         if reason is None:
             return self._app(environ, start_response)
-        self._count_refused(reason)
+        self._refused(reason, environ.get("REMOTE_ADDR", "?"))
         status = "503 Service Unavailable" if reason == "full" else "403 Forbidden"
         start_response(status, [("Content-Type", "text/plain"), ("Connection", "close")])
         return [f"{reason}\n".encode()]

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -221,3 +222,18 @@ def test_a_disk_that_cannot_keep_up_loses_frames_and_holds_nobody_up(tmp_path):
     recorder.close()
     recorder.wait_closed(60)
     assert 64 <= len(entries(recorder.drive)) <= 5000
+
+
+def test_a_system_without_a_thread_left_stops_the_recording_only(tmp_path, monkeypatch, caplog):
+    def start(_thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    recorder = Recorder(tmp_path, "car")
+    for number in range(2):
+        recorder.record(frame(number))
+    recorder.close()
+    recorder.wait_closed(1)
+    assert not list(tmp_path.iterdir())
+    (warning,) = caplog.records
+    assert "can't start new thread" in str(warning.fields["why"])

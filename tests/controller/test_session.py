@@ -127,6 +127,7 @@ def test_the_policy_forgets_between_two_drives_also_if_the_first_frame_is_overta
     if order == "human_drives":
         road.session.human_drives(time.monotonic())
     else:
+        road.session.stop("operator")
         road.session.resume("operator")
     road.submit()
     if overtaken == "by a newer frame":
@@ -138,3 +139,20 @@ def test_the_policy_forgets_between_two_drives_also_if_the_first_frame_is_overta
     road.wait_for(lambda: road.policy.seen.count("frame") == 3)
     road.drive_one_frame()
     assert road.policy.seen == ["reset", "frame", "frame", "reset", "frame", "frame"]
+
+
+def test_a_vehicle_that_drives_has_nothing_to_resume(road):
+    road.drive_one_frame()
+    road.session.resume("operator")
+    road.drive_one_frame()
+    assert road.policy.seen == ["reset", "frame", "frame"]
+
+
+def test_who_is_not_heard_is_told_to_roll_and_gets_gas_again_slowly(road):
+    for _ in range(5):
+        road.drive_one_frame()
+        time.sleep(0.02)
+    assert road.session.command.gas > 0.0
+    assert road.session.coast() == Command(road.session.command.steering, 0.0, 0.0)
+    road.drive_one_frame()
+    assert road.session.command.gas <= SafetyLimits().gas_rise_max_per_s * SafetyLimits().step_max_s

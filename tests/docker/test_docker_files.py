@@ -86,6 +86,17 @@ def test_a_container_without_gateway_is_told_what_to_set(tmp_path):
         entrypoint.gateway(tmp_path / "route")
 
 
+@pytest.mark.parametrize(("value", "recorded"), [(" true", True), ("on", True), ("0", False), ("No", False)])
+def test_recording_is_on_or_off(tmp_path, routes, value, recorded):
+    options = entrypoint.options({"LIQUID_DRIVE_RECORD": value}, tmp_path, routes)
+    assert ("--record" in options) == recorded
+
+
+def test_recording_that_is_neither_on_nor_off_is_refused(tmp_path, routes):
+    with pytest.raises(entrypoint.SettingError, match="LIQUID_DRIVE_RECORD is /data: give 1 or 0"):
+        entrypoint.options({"LIQUID_DRIVE_RECORD": "/data"}, tmp_path, routes)
+
+
 def test_a_port_that_is_no_number_is_refused():
     with pytest.raises(entrypoint.SettingError, match="LIQUID_DRIVE_PORT is http"):
         entrypoint.endpoint({"LIQUID_DRIVE_PORT": "http"})

@@ -225,7 +225,8 @@ def _stall(port: int) -> None:
     with SimulatorClient(port, frame_s=0.01) as client:
         client.wait_for_replies(3)
         client.swallow_next = 1
-        client.wait_for(lambda c: c.tally.manuals > 0, timeout_s=5)
+        time.sleep(0.5)
+        client.wait_for_replies(client.tally.replies + 1, timeout_s=5)
 
 
 def _send(client: SimulatorClient, text: str) -> None:

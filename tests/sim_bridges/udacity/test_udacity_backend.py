@@ -40,6 +40,23 @@ def test_of_two_that_bind_a_port_at_once_the_later_to_listen_says_why_it_cannot(
             second.start(lambda _environ, _start_response: [])
 
 
+def test_an_error_ends_neither_what_is_posted_nor_what_is_repeated(caplog):
+    done = []
+
+    def fail(kind):
+        done.append(kind)
+        raise RuntimeError("out of order")
+
+    with contextlib.closing(EventletBackend("127.0.0.1", 0)) as backend:
+        backend.every(0.001, lambda: fail("repeated"))
+        for _ in range(3):
+            backend.post(lambda: fail("posted"))
+        while done.count("repeated") < 3:
+            eventlet.sleep(0.01)
+    assert done.count("posted") == 3
+    assert "out of order" in caplog.records[0].fields["error"]
+
+
 def test_a_name_that_is_none_is_the_users_to_mend():
     with pytest.raises(UserError, match="Cannot listen on"):
         EventletBackend("x" * 70, 0)

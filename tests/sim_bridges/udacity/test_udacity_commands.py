@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -244,10 +245,25 @@ def test_the_doctor_tells_a_wrong_host_from_a_taken_port():
     assert "nothing can listen on nosuch.invalid port 4567" in finding.text
 
 
+def test_the_doctor_sees_a_program_that_speaks_no_http():
+    with socket.create_server(("127.0.0.1", 0)) as other:
+
+        def greet():
+            connection, _ = other.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+
+        greeter = threading.Thread(target=greet)
+        greeter.start()
+        finding = said_of_the_port("127.0.0.1", other.getsockname()[1], None)
+        greeter.join()
+    assert not finding.ok
+    assert "is taken by another program" in finding.text
+
+
 @pytest.mark.slow
 def test_the_doctor_sees_another_program_on_the_port_and_broken_weights(tmp_path):
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as other:
         done = run(
             "doctor", "--port", str(other.getsockname()[1]), "--weights", str(tmp_path / "none.weights.h5")

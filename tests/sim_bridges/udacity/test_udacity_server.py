@@ -38,6 +38,8 @@ from tests.sim_bridges.udacity.simulator_client import (
     noisy_road,
 )
 
+RESTARTS = "liquid_drive_chain_restarts_total"
+
 
 def telemetries_of(name: str) -> list[object]:
     """The payloads of a transcript's telemetries, in order."""
@@ -209,6 +211,7 @@ def test_messages_that_mean_nothing_are_survived(server):
             "4nonsense",
             "43[1]",
             "45-[",
+            '451-["telemetry",{"_placeholder":true,"num":0}]',
             '42/other,["telemetry",{}]',
         ):
             client.send_text(text)
@@ -216,23 +219,38 @@ def test_messages_that_mean_nothing_are_survived(server):
         assert client.wait_for_replies(replies + 20)
 
 
-def test_a_stalled_chain_is_restarted_with_manual_after_a_second(server):
+def test_a_stalled_chain_is_restarted_without_gas_after_a_second(server):
     with SimulatorClient(server.port, frame_s=0.01) as client:
-        assert client.wait_for_replies(10)
+        assert client.wait_for(lambda c: c.car.throttle > 0.1)
         client.swallow_next = 1
         stalled_s = time.monotonic()
-        assert client.wait_for(lambda c: c.tally.manuals == 1)
+        assert client.wait_for(lambda c: c.car.throttle == 0.0)
         assert time.monotonic() - stalled_s > 0.9
+        restarts = server.metric(RESTARTS)
         replies = client.tally.replies
         assert client.wait_for_replies(replies + 20)
-        assert client.tally.manuals == 1
+        assert client.tally.steers[replies][1] < 0.1
+        assert server.metric(RESTARTS) == restarts
+        assert client.tally.manuals == 0
+
+
+def test_a_stalled_chain_of_a_human_driver_is_restarted_with_manual(server):
+    with SimulatorClient(server.port, frame_s=0.01) as client:
+        client.human = True
+        assert client.wait_for(lambda c: c.tally.manuals >= 5)
+        restarts, steers = server.metric(RESTARTS), len(client.tally.steers)
+        client.swallow_next = 1
+        assert eventually(lambda: server.metric(RESTARTS) == restarts + 1)
+        assert client.wait_for_replies(client.tally.replies + 5)
+        assert len(client.tally.steers) == steers
 
 
 def test_a_simulator_that_was_paused_has_one_chain_afterwards(server):
     with SimulatorClient(server.port, frame_s=0.01) as client:
         assert client.wait_for_replies(10)
+        restarts = server.metric(RESTARTS)
         client.stuck = True
-        assert client.wait_for(lambda c: c.tally.manuals == 2)
+        assert eventually(lambda: server.metric(RESTARTS) == restarts + 2)
         client.stuck = False
         replies = client.tally.replies
         assert client.wait_for_replies(replies + 50)
@@ -329,6 +347,7 @@ def test_a_policy_without_finite_numbers_never_reaches_the_wire():
         assert client.wait_for_replies(30)
         assert client.tally.ended_chains == 0
         assert all(throttle <= 0 for _, throttle in client.tally.steers)
+        assert server.metric("liquid_drive_failures_total") >= 30
 
 
 def test_going_down_stops_the_car_first():
@@ -426,6 +445,41 @@ def test_a_client_that_floods_is_hung_up_on(server):
         send_until_refused(client, '42["x"]')
     client.socket.close()
     assert server.metric("liquid_drive_refused_total") >= 1
+
+
+@pytest.mark.parametrize("filler", ["[],", "{},", "1,"])
+def test_what_would_take_long_to_parse_is_not_parsed(server, filler):
+    with SimulatorClient(server.port, frame_s=0.01) as client:
+        assert client.wait_for_replies(5)
+        failures = server.metric("liquid_drive_failures_total")
+        client.send_text('42["telemetry",' + 300 * filler + "null]")
+        assert eventually(lambda: server.metric("liquid_drive_failures_total") > failures)
+        assert client.wait_for_replies(client.tally.replies + 10)
+
+
+def test_messages_are_not_compressed(server):
+    with contextlib.closing(socket.create_connection(("127.0.0.1", server.port))) as client:
+        client.sendall(
+            f"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n"
+            "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n"
+            "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n".encode()
+        )
+        answer = client.recv(4096).split(b"\r\n\r\n")[0].lower()
+    assert b" 101 " in answer
+    assert b"permessage-deflate" not in answer
+
+
+def test_a_vehicle_that_failed_stands_also_after_it_dialled_again():
+    with serving(NanPolicy, limits=SafetyLimits(degraded_max_s=0.1)) as server:
+        with SimulatorClient(server.port, frame_s=0.01) as client:
+            assert client.wait_for_replies(5)
+            assert eventually(lambda: server.vehicles()[0]["state"] == "fault")
+        assert server.wait_for_vehicles(0)
+        with SimulatorClient(server.port, frame_s=0.01) as client:
+            assert client.wait_for_replies(5)
+            (vehicle,) = server.vehicles()
+            assert (vehicle["state"], vehicle["reason"]) == ("stopping", "it failed before it dialled again")
 
 
 def test_only_so_many_clients_are_admitted():

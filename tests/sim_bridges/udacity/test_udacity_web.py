@@ -87,13 +87,17 @@ def test_another_sites_page_can_neither_stop_nor_connect(server):
     assert server.request("GET", "/socket.io/?EIO=4&transport=polling", headers)[0] == 400
 
 
-def test_a_simulator_of_another_network_is_refused():
+def test_a_simulator_of_another_network_is_refused(caplog):
     with serving(host="0.0.0.0", allow=("10.1.2.0/24",), token="secret") as running:  # noqa: S104, S106
         address = another_address()
         if address is None:
             pytest.skip("this machine has the loopback address only")
-        with pytest.raises(ConnectionError, match="403"):
-            SimulatorClient(running.port, host=address)
+        for _ in range(2):
+            with pytest.raises(ConnectionError, match="403"):
+                SimulatorClient(running.port, host=address)
+        (logged,) = [record for record in caplog.records if record.message == "client refused"]
+        assert logged.fields["address"] == address
+        assert "--allow" in logged.fields["reason"]
         with pytest.raises(socketio.exceptions.ConnectionError):
             socketio.SimpleClient().connect(f"http://{address}:{running.port}")
 

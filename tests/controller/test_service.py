@@ -1,0 +1,75 @@
+"""The service for all vehicles."""
+
+import threading
+
+import pytest
+
+from controller.interface import Command
+from controller.longitudinal import CruiseSettings
+from controller.safety import SafetyLimits, State
+from controller.service import REDIAL_S, ControllerService, ServiceFullError
+from controller.session import SessionSettings
+
+
+class StillPolicy:
+    """Never moves."""
+
+    name = "still"
+
+    def reset(self):
+        pass
+
+    def act(self, _observation):
+        return Command(0.0, 0.0, 0.0)
+
+
+@pytest.fixture
+def service():
+    limits = SafetyLimits(degraded_max_s=0.0)
+    service = ControllerService(
+        StillPolicy, SessionSettings(limits, CruiseSettings(5.0)), lambda call: call()
+    )
+    service.ready = True
+    yield service
+    service.shut_down()
+
+
+def leave_after_a_failure(service, address):
+    session = service.open(address)
+    for moment_s in (0.0, 0.01, 0.02):
+        session.answer_broken(moment_s, "nothing to see")
+    assert session.failed
+    service.close(session, "test")
+
+
+def test_who_failed_and_dials_again_stands_until_the_operator_resumes(service):
+    leave_after_a_failure(service, "10.0.0.1")
+    assert service.open("10.0.0.2").state is State.READY
+    again = service.open("10.0.0.1")
+    assert again.state is State.STOPPING
+    assert service.open("10.0.0.1").state is State.READY
+    assert service.resume_all("test")
+    assert again.state is State.READY
+
+
+def test_a_resume_forgives_also_who_is_gone(service):
+    leave_after_a_failure(service, "10.0.0.1")
+    assert service.resume_all("test")
+    assert service.open("10.0.0.1").state is State.READY
+
+
+def test_a_failure_is_forgotten_after_a_while(service):
+    leave_after_a_failure(service, "10.0.0.1")
+    (address, left_s) = service._failed[0]
+    service._failed[0] = (address, left_s - REDIAL_S)
+    assert service.open("10.0.0.1").state is State.READY
+
+
+def test_without_a_thread_left_no_vehicle_is_admitted(service, monkeypatch):
+    def start(_thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with pytest.raises(ServiceFullError, match="no thread left"):
+        service.open("10.0.0.1")
+    assert not service.status()
