@@ -15,6 +15,9 @@ from sim_bridges.plots import check_picture
 if TYPE_CHECKING:
     from sim_bridges.udacity.recording.inspection import Inspection
 
+STRAIGHT_LAPS = 0.005
+"""Parts of a turn that round to none."""
+
 RecordingArgument = Annotated[
     Path, typer.Argument(metavar="DIR", help="Folder with driving_log.csv and IMG, as the simulator made it.")
 ]
@@ -59,7 +62,7 @@ def _show(console: Console, found: "Inspection") -> None:
             f"{stretch.duration_s:.1f} s",
             f"{stretch.distance_m:.0f} m",
             f"{abs(stretch.laps):.2f}",
-            "anticlockwise" if stretch.laps > 0 else "clockwise",
+            _direction(stretch.laps),
         )
     console.print(table)
     for kind, runs in found.suspicious.items():
@@ -88,3 +91,9 @@ def _show_steering(console: Console, found: "Inspection") -> None:
             *(f"{share:6.1%} {'#' * round(20 * share)}" for share in shares),
         )
     console.print(table)
+
+
+def _direction(laps: float) -> str:
+    if abs(laps) < STRAIGHT_LAPS:
+        return "straight"
+    return "anticlockwise" if laps > 0 else "clockwise"

@@ -86,7 +86,13 @@ def simulate(
     console = Console()
     with _showing(console, part, options, video, None) as on_frame:
         records = drive_all(stretches(part), options, by_server(url, options, on_frame, fast))
-    asked = {"recording": recording.name, "rows": rows, "url": url, "fast": fast, **options.to_json()}
+    asked = {
+        "recording": recording.resolve().name,
+        "rows": rows,
+        "url": url,
+        "fast": fast,
+        **options.to_json(),
+    }
     _finish(console, report(records, asked), records, json_file, plot)
 
 
@@ -151,7 +157,7 @@ def evaluate(
             by_policy(policy, settings, options, on_frame) if fast else by_server(url, options, on_frame)
         )
         records = drive_all(stretches(part), options, drive_one)
-    asked = {"recording": recording.name, "rows": rows, "speed_mph": speed, "fast": fast}
+    asked = {"recording": recording.resolve().name, "rows": rows, "speed_mph": speed, "fast": fast}
     results = report(records, asked | options.to_json())
     results |= {
         "policy": network.manifest.name,

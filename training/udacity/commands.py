@@ -37,26 +37,28 @@ def train(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Where to write the weights; a manifest goes beside them.", show_default="build/NAME"
+            help="Where to write the weights; those of lan get a manifest beside them.",
+            show_default="build/NAME",
         ),
     ] = None,
     work: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for drives and intermediate weights; work that is there is not done again.",
+            help="Folder for drives (1.4 GB) and intermediate weights; work that is there is not done again.",
             show_default="build/udacity",
         ),
     ] = None,
     architecture: Annotated[Architecture, typer.Option(help="What to train.")] = Architecture.LAN,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of weights, drives and batches.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of weights, drives and batches.")] = 0,
     scale: Annotated[
         float, typer.Option(min=0.01, max=10.0, help="Factor on drives and batches, for a quick trial.")
     ] = 1.0,
 ) -> None:
     """Trains the policy for the Udacity simulator on recordings of its training mode.
 
-    Takes about half an hour on two cores. Killed anywhere, the same command goes on. The working
-    folder gets a report.png with the loss and the score in closed loop after each round.
+    Takes about half an hour on two cores. Killed anywhere, the same command goes on. With lan the
+    working folder gets a report.png with the loss and the score in closed loop after each round;
+    pilotnet-lan trains for a fixed number of epochs and does not drive.
     """
     use_onednn()
     from sim_bridges.udacity.replay.stretches import read_part
@@ -111,7 +113,9 @@ def _train_pilotnet(
     scale: float,
 ) -> None:
     import keras
+    import numpy as np
 
+    from sim_bridges.udacity.recording import segments
     from training.progress import Progress
     from training.settled import settle
     from training.udacity.pilotnet import PilotnetRecipe, train
@@ -123,17 +127,22 @@ def _train_pilotnet(
     check_writable(out)
     recipe = PilotnetRecipe(seed=seed).scaled(scale)
     settle(work / "pilotnet-lan.json", {"recipe": asdict(recipe), "data": data})
+    driven = recordings[0].take(np.concatenate(segments(recordings[0])))
     console = Console()
     with Progress(console).task("Training", recipe.epochs) as advance:
         shown = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: advance())
-        train(recordings[0], recipe, out, work / "pilotnet-lan.backup", [shown])
+        train(driven, recipe, out, work / "pilotnet-lan.unfinished.keras", [shown])
     console.print(f"Weights: {out}", markup=False, soft_wrap=True)
 
 
 def _description(recording: "Recording", rows: str) -> dict[str, Any]:
+    from models.checkpoint import sha256_of
+    from sim_bridges.udacity.recording.reading import LOG_NAME
+
     return {
         "recording": recording.folder.resolve().name,
         "rows": rows,
         "frames": len(recording),
         "seconds": round(float(recording.time_s[-1] - recording.time_s[0]), 1),
+        "log_sha256": sha256_of(recording.folder / LOG_NAME),
     }

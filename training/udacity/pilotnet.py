@@ -13,6 +13,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from models.errors import UserError
+from models.files import replacing
 from models.lan import LAN
 from models.published import INPUT_SHAPE, PREPROCESSING
 from sim_bridges.udacity.recording import Recording
@@ -112,7 +114,7 @@ def _zoomed_and_panned(image: NDArray[np.uint8], random: np.random.Generator) ->
 
 
 def train(
-    recording: Recording, recipe: PilotnetRecipe, weights: Path, backup: Path, callbacks: list[Any]
+    recording: Recording, recipe: PilotnetRecipe, weights: Path, unfinished: Path, callbacks: list[Any]
 ) -> None:
     """Trains the network and writes it as a `.keras` file; killed, the same call goes on.
 
@@ -120,19 +122,42 @@ def train(
         recording: Where the frames come from.
         recipe: Sizes and seed.
         weights: Where to write it.
-        backup: Folder for the state of an unfinished training.
+        unfinished: The `.keras` file of an unfinished training, from epoch to epoch.
         callbacks: Told of each epoch.
     """
+    network = _begun(recipe, unfinished)
+    generator = FrameGenerator(recording, recipe)
+    in_step = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, _: setattr(generator, "epoch", epoch),
+        on_epoch_end=lambda *_: _save(network, unfinished),
+    )
+    network.fit(
+        generator,
+        initial_epoch=int(network.optimizer.iterations) // recipe.batches,
+        epochs=recipe.epochs,
+        shuffle=False,
+        verbose=0,
+        callbacks=[in_step, *callbacks],
+    )
+    trained = build()
+    trained.set_weights(network.get_weights())
+    _save(trained, weights)
+    unfinished.unlink()
+
+
+def _begun(recipe: PilotnetRecipe, unfinished: Path) -> keras.Model:
+    """Returns the network as an unfinished training left it, or a new one."""
+    if unfinished.exists():
+        try:
+            return keras.models.load_model(unfinished)
+        except (OSError, ValueError) as error:
+            raise UserError(f"{unfinished} cannot be read ({error}): delete it to begin anew.") from error
     keras.utils.set_random_seed(recipe.seed)
     network = build()
     network.compile(keras.optimizers.Adam(recipe.learning_rate), loss="mean_squared_error")
-    generator = FrameGenerator(recording, recipe)
-    resume = keras.callbacks.BackupAndRestore(backup)
-    in_step = keras.callbacks.LambdaCallback(
-        on_epoch_begin=lambda epoch, _: setattr(generator, "epoch", epoch)
-    )
-    told = [resume, in_step, *callbacks]
-    network.fit(generator, epochs=recipe.epochs, shuffle=False, verbose=0, callbacks=told)
-    trained = build()
-    trained.set_weights(network.get_weights())
-    trained.save(weights)
+    return network
+
+
+def _save(network: keras.Model, path: Path) -> None:
+    with replacing(path) as partial:
+        network.save(partial)

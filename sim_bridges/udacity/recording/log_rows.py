@@ -18,6 +18,8 @@ HEADER = ("center", "left", "right", "steering", "throttle", "brake", "speed")
 # No zeros in front or behind, and one digit before the comma where there is an exponent.
 _WRITTEN = re.compile(r"[-\u2212]?(?:(?:0|[1-9]\d*)(?:,\d*[1-9])?|[1-9](?:,\d*[1-9])?[eE][-+]?\d+)")
 
+_IMAGE_NAME = re.compile(r"\.(jpe?g|png)$", re.IGNORECASE)
+
 _IMAGES = 3
 _NUMBERS = 4
 _SPEED_MAX_MPH = 100.0
@@ -59,13 +61,28 @@ def parse_row(fields: Sequence[str], before: LogRow | None = None) -> LogRow | N
         fields: The line's fields.
         before: The row before, which decides where a comma-decimal line can be read in several ways.
     """
-    if not _IMAGES + _NUMBERS <= len(fields) <= _IMAGES + 2 * _NUMBERS:
+    center, left, right, *numbers = _with_whole_paths([field.strip() for field in fields])
+    if not _NUMBERS <= len(numbers) <= 2 * _NUMBERS:
         return None
-    center, left, right, *numbers = (field.strip() for field in fields)
     candidates = [LogRow((center, left, right), *values) for values in _readings(numbers)]
     if before is None or len(candidates) < 2:
         return candidates[0] if candidates else None
     return min(candidates, key=lambda row: _distance(row, before))
+
+
+def _with_whole_paths(fields: list[str]) -> list[str]:
+    """Returns the fields of a line with the images' paths in the first three, also where they hold commas.
+
+    Empty fields at the end, which spreadsheets add, are left out.
+    """
+    while fields and not fields[-1]:
+        fields = fields[:-1]
+    ends = [place for place, field in enumerate(fields) if _IMAGE_NAME.search(field)][:_IMAGES]
+    if len(ends) == _IMAGES:
+        starts = [0, *(end + 1 for end in ends)]
+        paths = [",".join(fields[start : end + 1]) for start, end in zip(starts, ends, strict=False)]
+        return [*paths, *fields[starts[-1] :]]
+    return fields + [""] * (_IMAGES - len(fields))
 
 
 def _readings(fields: list[str]) -> Iterator[tuple[float, float, float, float]]:

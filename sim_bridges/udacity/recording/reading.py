@@ -26,8 +26,12 @@ UNREADABLE = "unreadable row"
 NO_TIME = "no time in the image's name"
 NO_IMAGE = "image missing"
 BROKEN_IMAGE = "image broken"
+ODD_IMAGE = "image not 320x160"
 
-_LOG_NAME = "driving_log.csv"
+OUT_OF_ORDER_SHARE = 0.25
+"""Steps back in time beyond which the log is out of order; one or two come with clocks that were set."""
+
+LOG_NAME = "driving_log.csv"
 _IMAGES_NAME = "IMG"
 _TIME = re.compile(r"(\d{4}(?:_\d{2}){5}_\d{3})\.\w+$")
 
@@ -140,15 +144,22 @@ def read_recording(folder: Path, cameras: Sequence[str] = CAMERAS) -> Recording:
         cameras: The cameras whose images are wanted besides the center camera's.
 
     Raises:
-        UserError: There is no such log, it has other columns, or less than two of its rows can be used.
+        UserError: There is no such log, it has other columns, its rows are in no order, or less than two of
+            them can be used.
     """
     skipped: Counter[str] = Counter()
     samples = _samples(folder, cameras, skipped)
     if len(samples) < 2:
         raise UserError(_too_short(folder, len(samples), skipped))
     begin = samples[0].moment
+    times_s = np.array([(sample.moment - begin).total_seconds() for sample in samples])
+    if np.mean(np.diff(times_s) < 0) > OUT_OF_ORDER_SHARE:
+        raise UserError(
+            f"The rows of {folder / LOG_NAME} are not in the order of their times: sort them by the name of "
+            "the center image."
+        )
     columns = Columns(
-        time_s=np.array([(sample.moment - begin).total_seconds() for sample in samples]),
+        time_s=times_s,
         steering=_column(samples, lambda row: row.steering),
         brake=_column(samples, lambda row: row.brake),
         speed_mps=_column(samples, lambda row: row.speed_mph) * MPS_PER_MPH,
@@ -169,12 +180,12 @@ def read_recording(folder: Path, cameras: Sequence[str] = CAMERAS) -> Recording:
 
 
 def _samples(folder: Path, cameras: Sequence[str], skipped: Counter[str]) -> list[_Sample]:
-    lines = _lines(folder / _LOG_NAME)
+    lines = _lines(folder / LOG_NAME)
     if lines and is_header(lines[0]):
         header = lines.pop(0)
         if not names_known_columns(header):
             raise UserError(
-                f"The columns of {folder / _LOG_NAME} are {', '.join(header)}: a recording of the simulator "
+                f"The columns of {folder / LOG_NAME} are {', '.join(header)}: a recording of the simulator "
                 f"has {', '.join(HEADER)}."
             )
     samples: list[_Sample] = []
@@ -204,7 +215,7 @@ def _lines(log: Path) -> list[list[str]]:
             return [line for line in csv.reader(file) if any(field.strip() for field in line)]
     except OSError:
         raise UserError(
-            f"There is no {_LOG_NAME} in {log.parent}: give the folder into which the simulator recorded."
+            f"There is no {LOG_NAME} in {log.parent}: give the folder into which the simulator recorded."
         ) from None
     except csv.Error as error:
         raise UserError(f"{log} is no CSV file ({error}): give another recording.") from None
@@ -228,12 +239,15 @@ def _image(folder: Path, recorded: str, skipped: Counter[str]) -> Path | None:
         return None
     path = folder / _IMAGES_NAME / name
     try:
-        decode_frame(path.read_bytes())
+        shape = decode_frame(path.read_bytes()).shape
     except FileNotFoundError:
         skipped[NO_IMAGE] += 1
         return None
     except (OSError, ValueError):  # The name itself may be broken, with a NUL in it.
         skipped[BROKEN_IMAGE] += 1
+        return None
+    if shape != FRAME_SHAPE:
+        skipped[ODD_IMAGE] += 1
         return None
     return path
 
@@ -244,7 +258,7 @@ def _column(samples: list[_Sample], value: Callable[[LogRow], float]) -> Floats:
 
 def _too_short(folder: Path, usable: int, skipped: Counter[str]) -> str:
     """Returns why there is nothing to drive along, in one sentence."""
-    log = folder / _LOG_NAME
+    log = folder / LOG_NAME
     reasons = ", ".join(f"{reason}: {count}" for reason, count in skipped.most_common())
     if set(skipped) and set(skipped) <= {UNREADABLE, NO_TIME} and not usable:
         return (

@@ -1,5 +1,7 @@
 """Finds the rows of a recording in which the car is not driven along a road."""
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,7 +50,8 @@ def suspicious_rows(columns: Columns) -> dict[str, Mask]:
     """Returns for each kind of row that is no driving which rows are of that kind, shape `(N,)`.
 
     - standing: slower than 0.5 m/s.
-    - reversing: after a standstill the car moved off with the brake, which is the simulator's reverse gear.
+    - reversing: after a standstill the car moved off with the brake, which is the simulator's reverse gear,
+      and until it stands or the recording was interrupted.
     - U-turn: steered hard and slowly through 45 degrees or more, until the wheels are straight again.
     - duplicate: the time of the row before, or the same image although the car moved.
     - back in time: earlier than the row before.
@@ -71,9 +74,23 @@ def runs(mask: Mask) -> list[tuple[int, int]]:
 
 def _reversing(columns: Columns, standing: Mask) -> Mask:
     found = np.zeros(len(standing), bool)
-    for first, stop in runs(~standing):
-        found[first:stop] = first > 0 and columns.brake[first] > 0
+    goes_on = _goes_on(columns.time_s)
+    for first, stop in _unbroken_runs(~standing, goes_on):
+        found[first:stop] = goes_on[first] and standing[first - 1] and columns.brake[first] > 0
     return found
+
+
+def _goes_on(time_s: Floats) -> Mask:
+    """Returns which rows follow the row before without an interruption of the recording."""
+    step_s = np.diff(time_s)
+    return np.concatenate([[False], (step_s >= 0) & (step_s <= STEP_MAX_S)])
+
+
+def _unbroken_runs(mask: Mask, goes_on: Mask) -> Iterator[tuple[int, int]]:
+    """Yields first and stop of each run of true values, cut where the recording was interrupted."""
+    for first, stop in runs(mask):
+        cuts = first + 1 + np.flatnonzero(~goes_on[first + 1 : stop])
+        yield from itertools.pairwise([first, *map(int, cuts), stop])
 
 
 def _u_turns(columns: Columns) -> Mask:
@@ -81,7 +98,8 @@ def _u_turns(columns: Columns) -> Mask:
     step_s = np.clip(np.diff(columns.time_s, append=columns.time_s[-1]), 0.0, STEP_MAX_S)
     turned = np.where(tight, np.abs(path_curvature(columns.steering)) * columns.speed_mps * step_s, 0.0)
     found = np.zeros(len(tight), bool)
-    for first, stop in runs(np.abs(columns.steering) >= _STRAIGHT_STEERING):
+    steered = np.abs(columns.steering) >= _STRAIGHT_STEERING
+    for first, stop in _unbroken_runs(steered, _goes_on(columns.time_s)):
         found[first:stop] = turned[first:stop].sum() >= _TIGHT_TURN_RAD
     return found
 

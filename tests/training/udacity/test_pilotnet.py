@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from models.errors import UserError
 from models.published import load_published
 from training.udacity.pilotnet import FrameGenerator, PilotnetRecipe, build, train
 
@@ -23,7 +24,7 @@ def test_training_writes_a_file_that_the_service_loads(recording, tmp_path):
             losses.append(logs["loss"])
 
     recipe = PilotnetRecipe(epochs=2, batches=2, batch_size=8)
-    train(recording, recipe, weights, tmp_path / "backup", [Follow()])
+    train(recording, recipe, weights, tmp_path / "unfinished.keras", [Follow()])
     assert len(losses) == 2
     network = load_published(weights)
     frames = np.random.default_rng(0).integers(0, 255, (2, 66, 200, 3)).astype(np.float32)
@@ -54,11 +55,19 @@ def test_a_killed_training_goes_on_to_the_same_weights(recording, tmp_path):
                 raise KeyboardInterrupt
 
     whole, resumed = tmp_path / "whole.keras", tmp_path / "resumed.keras"
-    train(recording, recipe, whole, tmp_path / "one", [])
+    train(recording, recipe, whole, tmp_path / "one.keras", [])
     with pytest.raises(KeyboardInterrupt):
-        train(recording, recipe, resumed, tmp_path / "other", [Kill()])
-    train(recording, recipe, resumed, tmp_path / "other", [])
+        train(recording, recipe, resumed, tmp_path / "other.keras", [Kill()])
+    train(recording, recipe, resumed, tmp_path / "other.keras", [])
+    assert not (tmp_path / "other.keras").exists()
     for expected, found in zip(
         load_published(whole).get_weights(), load_published(resumed).get_weights(), strict=True
     ):
         np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_a_broken_state_of_a_training_is_named(recording, tmp_path):
+    unfinished = tmp_path / "unfinished.keras"
+    unfinished.write_bytes(b"cut off")
+    with pytest.raises(UserError, match=r"unfinished\.keras cannot be read .*delete it"):
+        train(recording, PilotnetRecipe(), tmp_path / "out.keras", unfinished, [])

@@ -45,3 +45,7 @@ def test_a_published_architecture_goes_on_with_its_own_recording_and_seed_only(
     assert "begun with other settings" in refusal("--data", recording.folder, *asked, "--seed", 7)
     other = shutil.copytree(recording.folder, tmp_path / "other")
     assert "begun with other settings" in refusal("--data", other, *asked)
+    changed = shutil.copytree(recording.folder, tmp_path / "changed" / recording.folder.name)
+    log = changed / "driving_log.csv"
+    log.write_text(log.read_text().replace("0.2", "0.3"))
+    assert "begun with other settings" in refusal("--data", changed, *asked)

@@ -42,7 +42,15 @@ def test_times_are_those_of_the_images_names(folder):
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(
     prefix=st.sampled_from(
-        ["IMG/", "", " IMG/", "/Users/Ann Droid/Desktop/IMG/", "C:\\Users\\Ann\\track1\\IMG\\", "D:/a/IMG/"]
+        [
+            "IMG/",
+            "",
+            " IMG/",
+            "/Users/Ann Droid/Desktop/IMG/",
+            "C:\\Users\\Ann\\track1\\IMG\\",
+            "D:/a/IMG/",
+            "C:\\Ann\\Acme, Inc\\IMG\\",
+        ]
     ),
     comma=st.booleans(),
     header=st.booleans(),
@@ -88,6 +96,28 @@ def test_missing_and_cut_off_images_are_counted_and_left_out(folder):
         recording.image(2, "left")
 
 
+def test_images_of_another_size_are_counted_and_left_out(folder):
+    path = folder / "IMG" / image_name("center", DRIVE.time_s[1])
+    path.write_bytes(jpeg_of(np.zeros((320, 640, 3), np.uint8)))
+    recording = read_recording(folder)
+    assert recording.rows.tolist() == [0, 2, 3, 4]
+    assert recording.skipped == {"image not 320x160": 1}
+
+
+def test_rows_out_of_order_are_for_the_user_to_sort(folder):
+    log = folder / "driving_log.csv"
+    log.write_text("".join(reversed(log.read_text().splitlines(keepends=True))))
+    with pytest.raises(UserError, match="not in the order of their times: sort them"):
+        read_recording(folder)
+
+
+def test_empty_fields_at_the_end_of_rows_do_not_matter(folder):
+    expected = read_recording(folder)
+    log = folder / "driving_log.csv"
+    log.write_text("".join(f"{line},,\n" for line in log.read_text().splitlines()))
+    np.testing.assert_array_equal(read_recording(folder).speed_mps, expected.speed_mps)
+
+
 def test_unreadable_rows_are_counted_and_left_out(folder):
     log = folder / "driving_log.csv"
     lines = log.read_text().splitlines()
@@ -113,7 +143,7 @@ def test_images_are_rgb_and_a_broken_one_is_named(folder):
         recording.image(0)
     path.write_bytes(jpeg_of(cv2.resize(red, (100, 100))))
     with pytest.raises(UserError, match="320x160"):
-        read_recording(folder).image(0)
+        recording.image(0)
 
 
 @given(st.none() | st.integers(-7, 7), st.none() | st.integers(-7, 7))

@@ -79,6 +79,27 @@ def test_moving_off_with_the_brake_is_reversing():
     assert rows_of(recording) == [(0, 19), (42, 59)]
 
 
+def test_reversing_ends_where_the_recording_was_interrupted():
+    speed_mps = np.full(60, 10.0)
+    speed_mps[5:10] = 0.0
+    brake = np.zeros(60)
+    brake[10:20] = 0.5
+    time_s = np.arange(60) * 0.07
+    time_s[30:] += 60
+    assert rows_of(recording_of(speed_mps=speed_mps, brake=brake, time_s=time_s))[-1] == (30, 59)
+
+
+def test_a_session_that_begins_with_the_brake_at_speed_is_driving():
+    speed_mps = np.full(60, 10.0)
+    speed_mps[20:30] = 0.0
+    brake = np.zeros(60)
+    brake[30] = 0.3
+    time_s = np.arange(60) * 0.07
+    assert rows_of(recording_of(speed_mps=speed_mps, brake=brake, time_s=time_s)) == [(0, 19)]
+    time_s[30:] += 60
+    assert rows_of(recording_of(speed_mps=speed_mps, brake=brake, time_s=time_s)) == [(0, 19), (30, 59)]
+
+
 def test_a_slow_turn_at_full_lock_is_a_u_turn_and_a_fast_curve_is_not():
     steering = np.zeros(60)
     steering[20:22], steering[22:45], steering[45:47] = 0.3, 1.0, 0.3
