@@ -65,7 +65,7 @@ class Manifest:
             raise UserError(
                 f"The weights' manifest {path} is missing: keep it beside the weights file."
             ) from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise UserError(
                 f"The manifest {path} cannot be read ({error}): restore it or train again."
             ) from None
@@ -77,7 +77,7 @@ class Manifest:
             preprocessing = Preprocessing(**content.pop("preprocessing"))
             exported = content.pop("exported", None)
             return cls(preprocessing=preprocessing, exported=exported and Exported(**exported), **content)
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"The manifest {path} does not have the expected fields ({error}).") from None
 
     def write(self, path: Path) -> None:
@@ -113,8 +113,15 @@ def beside(weights: Path, suffix: str) -> Path:
 
 
 def sha256_of(path: Path) -> str:
-    """Returns the SHA-256 of a file in hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    """Returns the SHA-256 of a file in hexadecimal.
+
+    Raises:
+        UserError: It cannot be read.
+    """
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): give a file that you may read.") from None
 
 
 def save(weights: Path, network: "LanDriver", manifest: Manifest) -> Manifest:

@@ -71,6 +71,8 @@ def export(weights: Path, out: Path | None = None) -> Exported:
     if out is None:
         out = checkpoint.beside(weights, SUFFIX)
     check_writable(out)
+    manifest = out.with_suffix(".json")
+    _check_manifest_place(manifest, weights)
     source = _published(weights) if weights.suffix == PUBLISHED_SUFFIX else _ours(weights)
     content = converted(source.step, source.signature)
     difference = _max_difference(source, LiteRtNetwork(content))
@@ -82,8 +84,27 @@ def export(weights: Path, out: Path | None = None) -> Exported:
     with replacing(out) as partial:
         partial.write_bytes(content)
     exported = Exported(out.name, checkpoint.sha256_of(out), float(f"{difference:.2e}"))
-    replace(source.manifest, exported=exported).write(out.with_suffix(".json"))
+    replace(source.manifest, exported=exported).write(manifest)
     return exported
+
+
+def _check_manifest_place(place: Path, weights: Path) -> None:
+    """Makes sure that no manifest of other weights and no file of another kind is written over.
+
+    Raises:
+        UserError: One would be.
+    """
+    check_writable(place)
+    owner = checkpoint.beside(place.with_suffix(SUFFIX), checkpoint.WEIGHTS_SUFFIX)
+    if owner.exists() and owner.resolve() != weights.resolve():
+        raise UserError(f"{place} is the manifest of {owner}: choose another name by --out.")
+    if place.exists():
+        try:
+            Manifest.read(place)
+        except UserError:
+            raise UserError(
+                f"{place} would be written over and is no manifest of weights: choose another name by --out."
+            ) from None
 
 
 def _ours(weights: Path) -> _Source:

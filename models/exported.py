@@ -7,6 +7,7 @@ caller as well; the graph only gets differences, for which float32 is precise en
 
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,10 @@ class Exported:
     file: str
     sha256: str
     max_difference: float
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.file, str) or Path(self.file).name != self.file or not self.file:
+            raise ValueError(f"{self.file!r} is no name of a file")
 
 
 @dataclass(frozen=True, slots=True)

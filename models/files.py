@@ -16,18 +16,19 @@ def check_writable(path: Path) -> None:
     Raises:
         UserError: It cannot.
     """
-    if _is_device(path):
-        return
-    place = path.resolve()
     try:
+        if _is_device(path):
+            return
+        place = path.resolve()
         place.parent.mkdir(parents=True, exist_ok=True)
         if place.exists():
             place.open("ab").close()
         partial = _partial(place)
         partial.touch()
         partial.unlink()
-    except OSError as error:
-        raise UserError(f"{path} cannot be written ({error.strerror}): choose another place.") from None
+    except (OSError, RuntimeError, ValueError) as error:  # Loops of links, and names that are none.
+        why = getattr(error, "strerror", None) or error
+        raise UserError(f"{path} cannot be written ({why}): choose another place.") from None
 
 
 @contextmanager

@@ -131,7 +131,8 @@ class LAN(keras.layers.Layer):
             changes nothing.
         mask: Which keys are no padding, `(B, S)`; or a tuple with the masks of all inputs, as Keras passes
             it.
-        attention_mask: Which key a query may attend, `(T, S)`, `(B, T, S)` or `(B, H, T, S)`.
+        attention_mask: Which key a query may attend, `(T, S)`, `(B, T, S)` or `(B, H, T, S)`. What no query
+            may attend must be finite all the same.
         use_causal_mask: Whether a query may attend no later key than its own position.
         training: Whether to apply dropout.
 
@@ -197,7 +198,7 @@ class LAN(keras.layers.Layer):
         self.euler_steps = _count("euler_steps", euler_steps)
         self.activation = keras.activations.get(activation)
         self.phi_hidden = _count("phi_hidden", phi_hidden)
-        self.tau_epsilon = tau_epsilon
+        self.tau_epsilon = float(tau_epsilon)
         self.delta_t = delta_t
         self.dropout = dropout
         self.use_bias = use_bias
@@ -605,12 +606,18 @@ class LAN(keras.layers.Layer):
         if numbers is not None:
             positions = None if positions is None else ops.take(positions, numbers)
             if allowed is not None and allowed.shape[2] != 1:
+                allowed = self._for_every_query(queries, allowed)
                 allowed = ops.take(allowed, numbers, axis=2)
         causal = None
         if positions is not None:
             causal = masking.causal(positions, ops.shape(memory.terms)[3], self.window)
         valid = None if memory.valid is None else memory.valid[:, None, None, :]
         return masking.intersection(causal, valid, allowed)
+
+    @staticmethod
+    def _for_every_query(queries: _Queries, allowed: Tensor) -> Tensor:
+        """Return a mask with a row for each query, also where one row stands for all."""
+        return ops.logical_and(allowed, ops.ones((ops.shape(queries.queries)[2], 1), "bool"))
 
     def _attend(
         self,
@@ -653,7 +660,8 @@ class LAN(keras.layers.Layer):
         weights = self._weights(queries, memory, gate_weights)[:, :, 0]
         weights = ops.cast(self.dropout_layer(weights, training=training), self.compute_dtype)
         means = ops.matmul(weights, ops.cast(value, self.compute_dtype))
-        kernel, bias = gates.affine_of(self.v_dense)
+        # Keras casts the weights of a layer inside a half-precision model in that layer's own call only.
+        kernel, bias = (ops.cast(x, self.compute_dtype) for x in gates.affine_of(self.v_dense))
         # Under a mask or dropout the weights need not add up to one.
         projected = ops.matmul(means, kernel) + ops.sum(weights, axis=-1, keepdims=True) * bias
         own = np.kron(np.eye(self.num_heads), np.ones(self.head_dim))
@@ -684,9 +692,12 @@ class LAN(keras.layers.Layer):
         """Do as `_attend`, `size` queries at a time; weights only where they are returned."""
         length = ops.shape(queries.queries)[2]
         if queries.allowed is not None:
-            queries = queries._replace(
-                allowed=ops.logical_and(queries.allowed, ops.ones((length, 1), "bool"))
-            )
+            queries = queries._replace(allowed=self._for_every_query(queries, queries.allowed))
+        if queries.times is not None and memory.times is not None and self._reads_elapsed_time:
+            # The last chunk is filled up with zeros, which then are no moment far from all keys.
+            newest = queries.times[:, -1:]
+            queries = queries._replace(times=queries.times - newest)
+            memory = memory._replace(times=memory.times - newest)
 
         def attend(chunk: dict[str, Tensor]) -> list[Tensor]:
             part = _Queries(**chunk)

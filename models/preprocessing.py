@@ -44,6 +44,15 @@ class Preprocessing:
                 f"Unknown interpolation {self.interpolation!r}: use one of {', '.join(_INTERPOLATIONS)}."
             )
 
+        sizes = (self.camera_height, self.camera_width, self.height, self.width)
+        crops = (self.crop_top, self.crop_bottom)
+        if not all(type(size) is int and size > 0 for size in sizes) or not all(
+            type(crop) is int and crop >= 0 for crop in crops
+        ):
+            raise UserError(f"Sizes {sizes} and crops {crops} must be whole, the sizes positive.")
+        if sum(crops) >= self.camera_height:
+            raise UserError(f"Crops {crops} leave nothing of {self.camera_height} rows.")
+
     def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Returns the network's input, uint8, shape `(height, width, 3)`.
 

@@ -11,6 +11,7 @@ import base64
 import binascii
 import json
 import math
+import re
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -36,6 +37,8 @@ _CONFIG_MAX_BYTES = 1_000_000
 _WEIGHTS_MAX_BYTES = 200_000_000
 _OBJECTS_MAX = 500
 _LAYERS_MAX = 100
+_KERNEL_MAX = 64
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _ACTIVATIONS = frozenset({"linear", "elu", "relu", "tanh", "sigmoid", "selu", "softplus", "swish", "silu"})
 _MODES = frozenset({"exact", "euler", "steady"})
 
@@ -60,8 +63,8 @@ def load_published(path: Path) -> Any:
         raise UserError(f"The weights {path} are refused: {refusal}.") from None
     except FileNotFoundError:
         raise UserError(f"There is no weights file {path}.") from None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, zipfile.BadZipFile) as error:
-        reason = " ".join(str(error).split())[:200]
+    except Exception as error:  # The libraries that read a hostile file raise of all kinds.
+        reason = " ".join(_COLOURS.sub("", str(error)).split())[:200] or type(error).__name__
         raise UserError(f"The weights {path} cannot be read: {reason}.") from None
     return network
 
@@ -100,7 +103,7 @@ def _build(config: Any) -> Any:
     layers = config["config"]["layers"]
     if not isinstance(layers, list) or not 0 < len(layers) <= _LAYERS_MAX:
         raise _RefusedError("they are no chain of layers")
-    previous = None
+    previous, features = None, INPUT_SHAPE[-1]
     network = keras.Sequential([keras.Input(INPUT_SHAPE)])
     for layer in layers:
         name = str(layer.get("name") or layer["config"]["name"])
@@ -109,10 +112,22 @@ def _build(config: Any) -> Any:
         previous = name
         built = _layer(layer)
         if built is not None:
+            _check_size(built, features)
             network.add(built)
+            features = network.output_shape[-1]
     if network.output_shape != (None, 1):
         raise _RefusedError(f"their output has the shape {network.output_shape} and not one steering")
     return network
+
+
+def _check_size(layer: Any, features: int) -> None:
+    """Refuses a layer whose weights would be more than a file may hold, before they are made."""
+    units = next(
+        (getattr(layer, name) for name in ("filters", "units", "d_model") if hasattr(layer, name)), 0
+    )
+    pixels = math.prod(getattr(layer, "kernel_size", (1,)))
+    if 4 * features * units * pixels > _WEIGHTS_MAX_BYTES:
+        raise _RefusedError(f"they ask for a layer of {features * units * pixels} weights")
 
 
 def _sources(nodes: Any) -> list[str]:
@@ -242,9 +257,9 @@ _BUILDERS: dict[str, Callable[[Fields], Any]] = {
 }
 
 
-def _count(fields: Fields, key: str) -> int:
+def _count(fields: Fields, key: str, most: int = 4096) -> int:
     value = fields.get(key)
-    if type(value) is not int or not 0 < value <= 4096:
+    if type(value) is not int or not 0 < value <= most:
         raise _RefusedError(f"they ask for {key} {value!r}")
     return value
 
@@ -275,7 +290,7 @@ def _pair(fields: Fields, key: str) -> tuple[int, int]:
     if not isinstance(value, list) or len(value) != 2:
         raise _RefusedError(f"they ask for {key} {value!r}")
     sizes = dict(enumerate(value))
-    return _count({key: sizes[0]}, key), _count({key: sizes[1]}, key)
+    return _count({key: sizes[0]}, key, _KERNEL_MAX), _count({key: sizes[1]}, key, _KERNEL_MAX)
 
 
 def _load_weights(network: Any, content: bytes) -> None:

@@ -74,9 +74,9 @@ class StreamState(NamedTuple):
         )
 
     def seconds_since_newest(self, time_s: Tensor) -> Tensor:
-        """Return the time from the newest key to `time_s`, `(B,)`; 0 where there is no key yet."""
+        """Return the time from the newest key to `time_s`, `(B,)`; 0 for no key yet and for times gone by."""
         newest_s = self.times[:, -1]
-        return ops.where(newest_s > NEVER_S, time_s - newest_s, 0.0)
+        return ops.where(newest_s > NEVER_S, ops.maximum(time_s - newest_s, 0.0), 0.0)
 
 
 def empty_state(batch: int, heads: int, window: int, features: int, dtype: str) -> StreamState:

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -52,6 +53,22 @@ def test_other_file_names(tmp_path):
         checkpoint.load(path)
 
 
+def test_a_name_that_is_too_long():
+    with pytest.raises(UserError, match="cannot be read"):
+        checkpoint.sha256_of(Path("a" * 300))
+
+
+@pytest.mark.parametrize("file", ["", ".", "a/b", None, 5])
+def test_an_exported_file_lies_beside_its_manifest(saved, file):
+    path, _ = saved
+    manifest = path.with_name("small.json")
+    content = json.loads(manifest.read_text())
+    content["exported"] = {"file": file, "sha256": "", "max_difference": 0.0}
+    manifest.write_text(json.dumps(content))
+    with pytest.raises(UserError, match="manifest"):
+        checkpoint.load(path)
+
+
 def test_missing_manifest(saved):
     path, _ = saved
     path.with_name("small.json").unlink()
@@ -61,7 +78,17 @@ def test_missing_manifest(saved):
 
 @pytest.mark.parametrize(
     "content",
-    ["", "{", "[]", '"text"', "{}", '{"format": 99}', '{"format": 1}', '{"format": 1, "exported": 1}'],
+    [
+        "",
+        "{",
+        "[]",
+        '"text"',
+        "{}",
+        '{"format": 99}',
+        '{"format": 1}',
+        '{"format": 1, "exported": 1}',
+        "[" * 100_000,
+    ],
 )
 def test_broken_manifests(saved, content):
     path, _ = saved

@@ -41,6 +41,14 @@ def test_driving_frame_by_frame_equals_training_on_sequences(network):
         np.testing.assert_allclose(commands, together[:, index], atol=2e-6)
 
 
+def test_a_clock_that_steps_back_breaks_nothing(network):
+    frames, _ = drive(1, 4)
+    state = network.initial_state(1)
+    for index, time_s in enumerate([100.0, 100.1, 91.0, 91.1]):
+        commands, state = network.step(frames[:, index], np.array([time_s]), state)
+        assert np.isfinite(commands).all()
+
+
 def test_decisions_depend_on_real_time(network):
     frames, times_s = drive(1, 6)
     one = network(sequence(frames, times_s))

@@ -128,6 +128,19 @@ def test_exported_elsewhere_it_needs_no_weights(tmp_path):
         load_policy_factory(out, RuntimeChoice.TENSORFLOW)
 
 
+def test_no_manifest_of_other_weights_is_written_over(tmp_path):
+    first, second = (save_small_checkpoint(tmp_path / f"{name}.weights.h5") for name in ("first", "second"))
+    with pytest.raises(
+        UserError, match=r"second\.json is the manifest of .*second\.weights\.h5: choose another"
+    ):
+        export.export(first, tmp_path / "second.tflite")
+    checkpoint.load(second)
+    (tmp_path / "package.json").write_text('{"name": "mine"}')
+    with pytest.raises(UserError, match=r"package\.json would be written over"):
+        export.export(first, tmp_path / "package.tflite")
+    assert (tmp_path / "package.json").read_text() == '{"name": "mine"}'
+
+
 def test_saving_other_weights_forgets_the_exported_file(tmp_path):
     weights = save_small_checkpoint(tmp_path / "small.weights.h5")
     export.export(weights)

@@ -21,9 +21,12 @@ def test_a_check_leaves_no_file_and_changes_none(tmp_path):
     assert old.read_text() == "mine"
 
 
-@pytest.mark.parametrize("place", ["file/results.json", "folder", "file/more/results.json"])
+@pytest.mark.parametrize(
+    "place", ["file/results.json", "folder", "file/more/results.json", "loop", 300 * "a", "a\0b"]
+)
 def test_a_place_that_cannot_be_written(tmp_path, place):
     (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "folder").mkdir()
     with pytest.raises(UserError, match=r"cannot be written .* choose another place"):
         check_writable(tmp_path / place)

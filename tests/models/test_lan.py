@@ -482,6 +482,57 @@ def test_half_precision_keeps_full_gates_and_softmax(policy, options):
     np.testing.assert_allclose(numpy(output).astype("float32"), expected_output, atol=8 * digits)
 
 
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("options", [{}, {"return_sequences": True}, {"initial": "dot"}, {"use_bias": False}])
+def test_computes_and_trains_inside_a_half_precision_model(policy, options):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        inputs = keras.Input(X.shape[1:])
+        model = keras.Model(inputs, keras.layers.Dense(1, dtype="float32")(LAN(8, 2, **options)(inputs)))
+    finally:
+        keras.config.set_dtype_policy(before)
+    model.compile("sgd", "mse")
+    history = model.fit(X, np.zeros(model(X).shape), verbose=0)
+    assert np.isfinite(history.history["loss"]).all()
+    assert np.isfinite(numpy(model(X))).all()
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="gradients by TensorFlow's tape")
+def test_chunks_have_finite_gradients_wherever_the_origin_of_time_lies():
+    import tensorflow as tf
+
+    layer = LAN(
+        8,
+        2,
+        mode="euler",
+        horizon="elapsed",
+        initial="dot",
+        return_sequences=True,
+        query_chunk=4,
+        euler_guard=False,
+    )
+    x, times = tf.constant(X[:, :6]), tf.constant(-1e9 + 0.05 * np.arange(6.0)[None].repeat(len(X), 0))
+    layer([x, times])
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(layer([x, times]) ** 2)
+    for gradient in tape.gradient(loss, layer.trainable_weights, unconnected_gradients="zero"):
+        assert np.isfinite(gradient).all()
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="a graph of unknown lengths")
+def test_chunks_take_one_mask_row_of_unknown_length():
+    import tensorflow as tf
+
+    layer = LAN(8, 2, return_sequences=True, query_chunk=16)
+    x = np.random.default_rng(0).normal(size=(2, 70, 3)).astype("float32")
+    mask = np.random.default_rng(1).random((2, 1, 70)) < 0.7
+    expected = layer(x, attention_mask=mask)
+    shapes = [tf.TensorSpec((None, None, 3)), tf.TensorSpec((None, None, None), tf.bool)]
+    compiled = tf.function(lambda x, mask: layer(x, attention_mask=mask), input_signature=shapes)
+    np.testing.assert_allclose(compiled(x, mask), expected, atol=1e-5)
+
+
 def test_a_single_key_warns_once_and_says_why():
     layer = LAN(8, 2)
     with pytest.warns(UserWarning, match="softmax of one logit is 1"):

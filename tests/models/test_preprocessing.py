@@ -50,3 +50,11 @@ def test_unknown_colour_space_and_interpolation():
         Preprocessing(96, 96, height=64, width=64, color="hsv")
     with pytest.raises(UserError, match="'cubic'"):
         Preprocessing(96, 96, height=64, width=64, interpolation="cubic")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"crop_top": 50, "crop_bottom": 46}, {"crop_top": -1}, {"height": 0}, {"width": 1.5}]
+)
+def test_sizes_that_leave_no_image(changes):
+    with pytest.raises(UserError, match=r"Sizes|Crops"):
+        Preprocessing(**{"camera_height": 96, "camera_width": 96, "height": 64, "width": 64, **changes})

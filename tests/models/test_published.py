@@ -1,6 +1,7 @@
 """Published weights: loaded without trusting them, and refused for anything that is not on the allow-list."""
 
 import base64
+import contextlib
 import io
 import json
 import marshal
@@ -277,3 +278,35 @@ def test_a_file_that_is_no_archive_or_missing_is_told(tmp_path):
         load_published(path)
     with pytest.raises(UserError, match="There is no weights file"):
         load_published(tmp_path / "none.keras")
+
+
+def test_damage_of_any_kind_is_told_in_a_sentence(published, tmp_path):
+    path = tmp_path / "damaged.keras"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in published.members.items():
+            archive.writestr(name, content)
+    whole, random = path.read_bytes(), np.random.default_rng(0)
+    for _ in range(40):
+        damaged = bytearray(whole)
+        for place in random.integers(0, len(whole), 30):
+            damaged[place] = random.integers(256)
+        path.write_bytes(damaged)
+        with contextlib.suppress(UserError):
+            load_published(path)
+
+
+def test_layers_of_another_form_are_told_in_a_sentence(published):
+    published.members["config.json"] = json.dumps(
+        {"class_name": "Sequential", "config": {"layers": [1]}}
+    ).encode()
+    published.write()
+    with pytest.raises(UserError, match="cannot be read"):
+        load_published(published.path)
+
+
+@pytest.mark.parametrize(("field", "value"), [("kernel_size", [128, 128]), ("filters", 4096)])
+def test_a_layer_that_would_fill_the_memory_is_refused(published, field, value):
+    published.set_field("Conv2D", "kernel_size", [64, 64])
+    published.set_field("Conv2D", field, value)
+    with pytest.raises(UserError, match="they ask for"):
+        load_published(published.path)
