@@ -176,6 +176,7 @@ BROKEN = {
     "a number": lambda _body: 7,
     "empty": lambda _body: {},
     "a speed table": lambda body: body | {"speed": {"mph": 3}},
+    "what takes long to parse": lambda body: body | {"more": [0] * 300},
 }
 
 
@@ -425,7 +426,13 @@ def test_nothing_is_left_of_clients_that_are_gone():
         time.sleep(1.5)
         before = left()
         come_and_go(20)
-        assert eventually(lambda: left() <= before)
+
+        def settled() -> bool:
+            # Who left is looked after until somebody else comes, and longer while its thread still ends.
+            come_and_go(1)
+            return eventually(lambda: left() <= before, timeout_s=8.0)
+
+        assert eventually(settled)
 
 
 def test_a_message_that_is_too_large_closes_the_connection_only(server):
@@ -445,16 +452,6 @@ def test_a_client_that_floods_is_hung_up_on(server):
         send_until_refused(client, '42["x"]')
     client.socket.close()
     assert server.metric("liquid_drive_refused_total") >= 1
-
-
-@pytest.mark.parametrize("filler", ["[],", "{},", "1,"])
-def test_what_would_take_long_to_parse_is_not_parsed(server, filler):
-    with SimulatorClient(server.port, frame_s=0.01) as client:
-        assert client.wait_for_replies(5)
-        failures = server.metric("liquid_drive_failures_total")
-        client.send_text('42["telemetry",' + 300 * filler + "null]")
-        assert eventually(lambda: server.metric("liquid_drive_failures_total") > failures)
-        assert client.wait_for_replies(client.tally.replies + 10)
 
 
 def test_messages_are_not_compressed(server):
