@@ -124,15 +124,15 @@ class Runner:
         choices = len(missing) if study.own_rates else 1
         total = choices * trials * budget.tuning_epochs + len(missing) * budget.epochs
         with self.progress.task(f"{study.title}: {contender.name}", total) as advance:
-            trainee = Trainee(study, contender, budget, study.fold(TUNING_SEED).train)
+            tuning = study.fold(TUNING_SEED)
+            trainee = Trainee(study, contender, budget, tuning.train)
             for cell in missing:
                 fold = study.fold(cell.seed)
-                rate = self._choose_rate(study, cell, trainee, fold, advance)
+                rate = self._choose_rate(study, cell, trainee, fold if study.own_rates else tuning, advance)
                 write_json(cell.path(self.out), self._measure(study, cell, fold, trainee, rate, advance))
 
-    def _choose_rate(self, study: Study, cell: Cell, trainee: Trainee, own: Fold, advance: Any) -> float:
+    def _choose_rate(self, study: Study, cell: Cell, trainee: Trainee, fold: Fold, advance: Any) -> float:
         def trial(rate: float) -> float:
-            fold = own if study.own_rates else study.fold(TUNING_SEED)
             epochs = self.experiment.budget.tuning_epochs
             return trainee.train(fold, TUNING_SEED, rate, epochs, advance).best_loss
 
