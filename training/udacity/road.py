@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim_bridges.udacity.recording import Recording
-from sim_bridges.udacity.replay.camera import Camera
+from sim_bridges.udacity.replay.camera import FRONT
 
 STRIDE = 4
 """One frame in so many is looked at."""
@@ -44,11 +44,11 @@ def right_of_centre_m(recording: Recording, camera: str = "center") -> float:
 
 def _place_m(frame: NDArray[np.uint8]) -> float | None:
     """Returns the camera's place to the right of the road's centre, None where an edge is not seen."""
-    columns, rows = Camera().project(*np.meshgrid(ACROSS_M, AHEAD_M))
+    columns, rows = FRONT.project(*np.meshgrid(ACROSS_M, AHEAD_M))
     colours = cv2.remap(frame, columns.astype(np.float32), rows.astype(np.float32), cv2.INTER_LINEAR)
     brightest, darkest = colours.max(axis=-1).astype(int), colours.min(axis=-1).astype(int)
     grey = (brightest - darkest < GREYEST) & (brightest > BRIGHTNESS[0]) & (brightest < BRIGHTNESS[1])
-    visible = (columns > 0) & (columns < Camera().width - 1)
+    visible = (columns > 0) & (columns < FRONT.width - 1)
     middle = len(ACROSS_M) // 2
     left = [_edge_m(*side) for side in zip(grey[:, middle::-1], visible[:, middle::-1], strict=True)]
     right = [_edge_m(*side) for side in zip(grey[:, middle:], visible[:, middle:], strict=True)]

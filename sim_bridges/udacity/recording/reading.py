@@ -4,7 +4,7 @@ import csv
 import re
 import zlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -133,7 +133,7 @@ class _Sample:
     checksum: int
 
 
-def read_recording(folder: Path, cameras: Sequence[str] = CAMERAS) -> Recording:
+def read_recording(folder: Path) -> Recording:
     """Reads a recording; images are decoded to see whether they are whole, but not kept.
 
     The paths in the log are those of the machine that recorded; the images are looked for by their names in
@@ -141,14 +141,13 @@ def read_recording(folder: Path, cameras: Sequence[str] = CAMERAS) -> Recording:
 
     Args:
         folder: The folder that holds `driving_log.csv` and `IMG/`.
-        cameras: The cameras whose images are wanted besides the center camera's.
 
     Raises:
         UserError: There is no such log, it has other columns, its rows are in no order, or less than two of
             them can be used.
     """
     skipped: Counter[str] = Counter()
-    samples = _samples(folder, cameras, skipped)
+    samples = _samples(folder, skipped)
     if len(samples) < 2:
         raise UserError(_too_short(folder, len(samples), skipped))
     begin = samples[0].moment
@@ -179,7 +178,7 @@ def read_recording(folder: Path, cameras: Sequence[str] = CAMERAS) -> Recording:
     )
 
 
-def _samples(folder: Path, cameras: Sequence[str], skipped: Counter[str]) -> list[_Sample]:
+def _samples(folder: Path, skipped: Counter[str]) -> list[_Sample]:
     lines = _lines(folder / LOG_NAME)
     if lines and is_header(lines[0]):
         header = lines.pop(0)
@@ -200,10 +199,7 @@ def _samples(folder: Path, cameras: Sequence[str], skipped: Counter[str]) -> lis
         if moment is None:
             skipped[NO_TIME] += 1
             continue
-        images = tuple(
-            _image(folder, path, skipped) if name in cameras or name == "center" else None
-            for name, path in zip(CAMERAS, row.images, strict=True)
-        )
+        images = tuple(_image(folder, path, skipped) for path in row.images)
         if images[0] is not None:
             samples.append(_Sample(number, row, moment, images, zlib.crc32(images[0].read_bytes())))
     return samples

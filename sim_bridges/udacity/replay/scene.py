@@ -25,10 +25,11 @@ class Scene:
         self.path = recording.path()
         self._image = lru_cache(CACHED_FRAMES)(recording.image)
 
-    def view(self, pose: Pose, index: int, rows: slice = slice(0, BONNET_ROW)) -> Image:
-        """Returns these rows of the camera's frame, RGB, for a car near the recorded one at frame `index`.
+    def frame(self, pose: Pose, index: int) -> Image:
+        """Returns the camera's frame, RGB, `(160, 320, 3)`, for a car near the recorded one at frame `index`.
 
-        What the nearest camera did not see there, it or the center camera saw some metres before.
+        What the nearest camera did not see there, it or the center camera saw some metres before. The bonnet
+        is as the recording shows it.
         """
         shift = self._shift(pose, index)
         side = nearest_camera(shift.right_m)
@@ -37,12 +38,8 @@ class Scene:
             before = int(np.searchsorted(self.path.distance_m, self.path.distance_m[index] - before_m))
             if before < index:
                 views.append(self._source(before, camera, self._shift(pose, before)))
-        return synthesize(views, rows)
-
-    def frame(self, pose: Pose, index: int) -> Image:
-        """Returns the camera's whole frame, `(160, 320, 3)`, with the bonnet as the recording shows it."""
         bonnet = self._image(index, "center")[BONNET_ROW:]
-        return np.concatenate([self.view(pose, index), bonnet])
+        return np.concatenate([synthesize(views), bonnet])
 
     def _shift(self, pose: Pose, index: int) -> Shift:
         recorded = self.path.pose(index).moved(ahead_m=FRONT.forward_m)

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sim_bridges.udacity.replay.camera import FRONT, Camera
+from sim_bridges.udacity.replay.camera import FRONT
 
 Image = NDArray[np.uint8]
 
@@ -38,34 +38,30 @@ def nearest_camera(right_m: float) -> str:
     return min(SIDES_M, key=lambda name: abs(right_m - SIDES_M[name]))
 
 
-def synthesize(
-    views: Sequence[tuple[Image, Shift]], rows: slice = slice(0, BONNET_ROW), camera: Camera = FRONT
-) -> Image:
-    """Returns what a camera sees: the road by its plane, all above the horizon by rotation alone.
+def synthesize(views: Sequence[tuple[Image, Shift]]) -> Image:
+    """Returns what a camera sees above the bonnet, RGB, uint8, shape `(135, 320, 3)`.
+
+    The road is warped by its plane, all above the horizon by rotation alone.
 
     Args:
         views: Recorded frames, RGB, uint8, shape `(160, 320, 3)`, best first, each with where the new camera
             stands, seen from the one that took the frame. A later frame fills what the earlier do not show;
             beyond the last one, its edge goes on.
-        rows: Rows of the new frame to compute.
-        camera: The camera of all frames.
     """
-    horizon = int(np.clip(np.ceil(camera.horizon_row), rows.start, rows.stop))
-    result = np.empty((rows.stop - rows.start, camera.width, 3), np.uint8)
+    horizon = int(np.ceil(FRONT.horizon_row))
+    result = np.empty((BONNET_ROW, FRONT.width, 3), np.uint8)
     border = cv2.BORDER_REPLICATE
     for image, shift in reversed(views):
-        road, far = camera.homographies(shift.right_m, shift.ahead_m, shift.turn_rad)
+        road, far = FRONT.homographies(shift.right_m, shift.ahead_m, shift.turn_rad)
         scene = image[:BONNET_ROW]
-        _warp(scene, far, rows.start, result[: horizon - rows.start], border)
-        _warp(scene, road, horizon, result[horizon - rows.start :], border)
+        _warp(scene, far, 0, result[:horizon], border)
+        _warp(scene, road, horizon, result[horizon:], border)
         border = cv2.BORDER_TRANSPARENT
     return result
 
 
 def _warp(scene: Image, matrix: NDArray[np.float64], first: int, target: Image, border: int) -> None:
     """Fills the target, whose first row is row `first` of the new frame."""
-    if len(target) == 0:
-        return
     down = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, first], [0.0, 0.0, 1.0]])
     size = (target.shape[1], target.shape[0])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP

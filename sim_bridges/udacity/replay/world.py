@@ -72,7 +72,6 @@ class World:
         vehicle: The car.
         place: Where it is along the line.
         time_s: Seconds since the start.
-        steering: The steering that the car last received, -1..1.
         interventions: Places at which somebody intervened.
     """
 
@@ -84,7 +83,6 @@ class World:
         self.vehicle = Vehicle(start, options.start_speed_mps)
         self.place = self._locate(0)
         self.time_s = 0.0
-        self.steering = 0.0
         self.interventions: list[Place] = []
 
     @property
@@ -105,10 +103,10 @@ class World:
             throttle: -1 to 1 as the simulator takes it.
             duration_s: How long until the next command.
         """
-        self.steering = float(np.clip(steering, -1, 1))
+        steering = float(np.clip(steering, -1, 1))
         count = max(round(duration_s / PHYSICS_STEP_S), 1)
         for _ in range(count):
-            self.vehicle = self.vehicle.driven(self.steering, throttle, duration_s / count)
+            self.vehicle = self.vehicle.driven(steering, throttle, duration_s / count)
             self.place = self._locate(self.place.index)
             if self.place.is_astray:
                 self._intervene()

@@ -77,7 +77,7 @@ def test_a_plot_of_an_unknown_kind_is_refused_before_anything_is_read(tmp_path):
 
 
 def test_the_real_recording_has_the_laps_that_its_readme_tells():
-    found = inspect(read_recording(real_recording(), cameras=()))
+    found = inspect(read_recording(real_recording()))
     forward, backward = found.stretches
     assert forward.laps == pytest.approx(1.7, abs=0.1)
     assert backward.laps == pytest.approx(-1.1, abs=0.15)

@@ -184,7 +184,7 @@ def test_straight_driving_is_tamed():
 
 
 def test_the_real_recording_is_driven_one_way_and_then_the_other():
-    recording = read_recording(real_recording(), cameras=())
+    recording = read_recording(real_recording())
     forward, backward = segments(recording)
     assert forward[0] == 12
     assert 2060 <= forward[-1] < 2085
@@ -194,7 +194,7 @@ def test_the_real_recording_is_driven_one_way_and_then_the_other():
 
 
 def test_the_end_of_a_u_turn_is_none_of_the_driving_also_where_its_beginning_is_not_selected():
-    part = read_recording(real_recording(), cameras=()).select(2163, 2700)
+    part = read_recording(real_recording()).select(2163, 2700)
     (stretch,) = segments(part)
     assert part.rows[stretch[0]] == 2170
 

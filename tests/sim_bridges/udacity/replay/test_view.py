@@ -32,16 +32,6 @@ def test_the_nearest_camera_is_taken(right_m, camera):
     assert nearest_camera(right_m) == camera
 
 
-def test_only_the_rows_that_are_wanted_come():
-    image = np.random.default_rng(0).integers(0, 255, (160, 320, 3), np.uint8)
-    shift = Shift(0.5, 0.2, 0.05)
-    whole = synthesize([(image, shift)])
-    for rows in (slice(20, 100), slice(70, 130), slice(10, 50)):
-        part = synthesize([(image, shift)], rows)
-        assert part.shape == whole[rows].shape
-        assert np.abs(part.astype(int) - whole[rows]).mean() < 2
-
-
 @pytest.mark.parametrize(
     ("right_m", "ahead_m", "turn_rad"), [(1.5, 0.0, 0.0), (-1.5, 0.4, 0.1), (2.0, 0.0, -0.15)]
 )
