@@ -60,7 +60,7 @@ def check(inputs: list[Any], mask: Any, attention_mask: Tensor | None, heads: in
         heads: The number `H` of heads.
 
     Raises:
-        ValueError: If they do not fit, or a mask holds floating-point numbers.
+        ValueError: If they do not fit, or a mask is no array or holds floating-point numbers.
     """
     query, key, value, _ = unpack(inputs)
     check_features(*(tuple(x.shape) for x in (query, key, value)))
@@ -74,8 +74,14 @@ def check(inputs: list[Any], mask: Any, attention_mask: Tensor | None, heads: in
             )
         check_shape("mask", padding, ("BS",), **sizes)
     if attention_mask is not None:
+        _check_array("attention_mask", attention_mask)
         forms = ("TS", "BTS", "BHTS")
         check_shape("attention_mask", attention_mask, forms, **sizes, T=query.shape[1], H=heads)
+
+
+def _check_array(name: str, mask: Any) -> None:
+    if not hasattr(mask, "shape"):
+        raise ValueError(f"{name} must be a tensor or an array. Received: a {type(mask).__name__}")
 
 
 def check_features(query: Shape, key: Shape, value: Shape) -> None:
@@ -117,6 +123,9 @@ def _key_masks(inputs: list[Tensor], mask: Any) -> list[Tensor]:
         mask = [getattr(x, "_keras_mask", None) for x in inputs]
     if not isinstance(mask, (tuple, list)):
         return as_list(mask)
+    for x in mask:
+        if x is not None:
+            _check_array("mask", x)
     _, key, value, _ = unpack(list(mask))
     return [x for x in ([key] if value is key else [key, value]) if x is not None]
 

@@ -621,6 +621,8 @@ def test_call_refuses(options, inputs, message):
             {"mask": np.ones((3, 9), bool)},
             r"mask must .*\(B, S\), where B=3, S=10\. Received: shape \(3, 9\)",
         ),
+        ({"mask": [[True] * 10] * 3}, r"mask must be a tensor or an array\. Received: a list"),
+        ({"attention_mask": [[True] * 10] * 10}, r"attention_mask must be a tensor or an array\."),
         ({"mask": np.ones((3, 10, 1), bool)}, r"Received: shape \(3, 10, 1\)"),
         ({"attention_mask": np.ones((10, 9), bool)}, r"S=10, T=10, H=2\. Received: shape \(10, 9\)"),
         ({"attention_mask": np.ones(10, bool)}, r"attention_mask must .* Received: shape \(10,\)"),
