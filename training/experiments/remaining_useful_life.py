@@ -102,9 +102,9 @@ class Source:
     row_s: float
 
 
-# Rows are 500 samples at 25.6 kHz. PRONOSTIA has 2,560 samples every 10 s, XJTU-SY 65 rows a minute.
+# Rows are 500 samples at 25.6 kHz. PRONOSTIA has 2,560 samples every 10 s, XJTU-SY 32,768 a minute.
 PRONOSTIA = Source("PRONOSTIA", "pronostia_*.csv.gz", 10 * 500 / 2560)
-XJTU = Source("XJTU-SY", "xjtu_*.csv.gz", 60 / 65)
+XJTU = Source("XJTU-SY", "xjtu_*.csv.gz", 60 * 500 / 32768)
 HUST = Source("HUST", "hust_*.csv.gz", 500 / 25600)
 
 
@@ -223,7 +223,8 @@ def _by_bearing(data: Path | None, source: Source, seed: int) -> Fold:
     """Returns windows of other bearings for test and, where there are enough bearings, for validation."""
     rng = np.random.default_rng(seed)
     groups = zip(by_bearing(_load(data, source), seed), COUNTS, strict=True)
-    return scaled(Fold(*(_draw(group, count, rng) for group, count in groups)))
+    # In any order, so that the first of them, by which attention is described, are of all bearings.
+    return scaled(Fold(*(_draw(group, count, rng).take(rng.permutation(count)) for group, count in groups)))
 
 
 def by_bearing(bearings: Sequence[Bearing], seed: int) -> tuple[list[Part], list[Part], list[Part]]:

@@ -106,7 +106,7 @@ def test_bearings_have_hours_and_windows_look_back_only(tmp_path):
     write_bearing(tmp_path / "xjtu_Bearing9_9.csv.gz", rows=600, life_minutes=20)
     bearing = read(tmp_path / "xjtu_Bearing9_9.csv.gz", XJTU.row_s)
     assert bearing.life_h == pytest.approx(20 / 60)
-    assert bearing.remaining_h[-1] == pytest.approx((20 - 599 / 65) / 60)
+    assert bearing.remaining_h[-1] == pytest.approx((20 - 599 * 500 / 32768) / 60)
     assert bearing.degradation[0] == 0
     ends = np.array([REACH, 400, 599])
     data = windows(bearing, ends, np.random.default_rng(0))
@@ -139,6 +139,15 @@ def test_no_window_of_a_bearing_tested_on_is_seen_before(count):
                     assert not np.isin(asked[:, None] - np.arange(REACH), seen).any()
     assert tested[0].isdisjoint(tested[1])
     assert len(set.union(*tested)) == min(count, 3 * max(1, count // 4))
+
+
+def test_the_first_windows_by_bearing_are_of_all_bearings(tmp_path):
+    (tmp_path / "rul").mkdir()
+    for number in range(8):
+        write_bearing(tmp_path / f"rul/xjtu_Bearing1_{number}.csv.gz", rows=600, life_minutes=20 + number)
+    study = remaining_useful_life.experiment(tmp_path).studies[0]
+    parts = study.quick().fold(0)
+    assert [len(np.unique(part.first(64).reference[:, 0])) for part in parts] == [4, 2, 2]
 
 
 def test_two_bearings_too_short_to_be_divided_are_refused():
