@@ -34,6 +34,7 @@ for NAC, 96.3 % for mTAN."""
 EVENTS = 256
 THRESHOLD = 128
 ROW = 28
+COUNTS = ((60_000, "training"), (10_000, "test"))
 VALIDATION = 5000
 SOURCE = "Keras, whose keras.datasets.mnist.load_data() leaves it in ~/.keras/datasets,"
 
@@ -94,10 +95,16 @@ def _load(data: Path | None) -> tuple[Sequences, Sequences]:
     path = _path(data)
     try:
         with np.load(path) as arrays:
-            train, test = (events(arrays[f"x_{part}"], arrays[f"y_{part}"]) for part in ("train", "test"))
+            train, test = ((arrays[f"x_{part}"], arrays[f"y_{part}"]) for part in ("train", "test"))
     except (OSError, EOFError, ValueError, LookupError, zipfile.BadZipFile, zlib.error) as error:
-        raise UserError(f"{path} is not MNIST as Keras leaves it ({error}): get it again.") from error
-    return train, test
+        raise UserError(f"{path} is not MNIST as Keras leaves it: get it again.") from error
+    for (images, digits), (count, part) in zip((train, test), COUNTS, strict=True):
+        if images.shape != (count, ROW, ROW) or digits.shape != (count,):
+            raise UserError(
+                f"{path} has {part} images of shape {images.shape} and digits of shape {digits.shape}, not "
+                f"{count:,} of {ROW} x {ROW} as MNIST has: get it again."
+            )
+    return events(*train), events(*test)
 
 
 def _fold(data: Path | None, images: int, seed: int) -> Fold:

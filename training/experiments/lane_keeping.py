@@ -27,26 +27,27 @@ Our own policy taken apart, at the wheel. All networks have its encoder and head
 the newest eight (attention as well as recurrent networks, which begin each window anew), and learn from one
 fixed set of drives of CarRacing: by the scripted expert with disturbances, by expert and shipped policy in
 turns, and by that policy alone, always with the expert's advice, half of them with up to 85 % of their
-frames lost. An epoch is 100 batches of 16 chunks of 24 frames, 25 where nobody drives. Weights are averaged
-over the last batches instead of chosen by epoch, and the learning rate is chosen by the loss on drives of
-the same set that are not trained on, the validation loss. Then each network drives 50 tracks that nothing
-was learnt or tuned on, the same for all, at each share of lost frames, the same frames lost for all; while
-frames are lost the last command holds. Pictures are drawn by the faster simulator whose frames and physics
-a test shows to be equal to the stock ones; a complete lap scores 1000 - 0.1 x frames, and *laps* is the
-share of complete ones. The dashboard shows speed, wheel speeds, steering angle and yaw rate: with it a
-single frame tells how the car moves, without it only frames and their times do. The validation loss and the
-driving need not agree: there, a network can do well by reading from its window what the driver is about to
-do, which nobody tells it at the wheel (causal confusion, de Haan et al. 2019). "LAN, elapsed" has the layer
-of our policy, which besides reads the interval before each frame as a feature; here the recurrent networks
-do, and those with a time code read the time stamps. In the tables of differences a positive number says
-that "LAN, elapsed" scored more than the model of the line, on the mean of its training seeds; ± is the
-standard error over the tracks. With five actions the networks learn from a scripted expert that has those
-actions only, and from four rounds in which a network drove and the expert advised; on "held-out drives"
-they are measured on 20 further drives of these rounds, of which neither weights nor learning rate has seen
-anything; "at the wheel" the same network trains three times as long and drives 100 tracks, dashboard
-visible. In Udacity's recording the networks learn a person's steering from one lap in each direction; what
-was driven of a second one in the other direction (220 m) chooses the learning rate, and in the first one
-(790 m) they are measured."""
+frames lost. An epoch is 100 batches of 16 chunks of 24 frames, 25 where nobody drives and 300 for five
+actions at the wheel. Weights are averaged over the last batches instead of chosen by epoch, and the
+learning rate is chosen by the loss on drives of the same set that are not trained on, the validation loss.
+Then each network drives 50 tracks that nothing was learnt or tuned on, the same for all, at each share of
+lost frames, the same frames lost for all; while frames are lost the last command holds. Pictures are drawn
+by the faster simulator whose frames and physics a test shows to be equal to the stock ones; a complete lap
+scores 1000 - 0.1 x frames, and *laps* is the share of complete ones. The dashboard shows speed, wheel
+speeds, steering angle and yaw rate: with it a single frame tells how the car moves, without it only frames
+and their times do. The validation loss and the driving need not agree: there, a network can do well by
+reading from its window what the driver is about to do, which nobody tells it at the wheel (causal
+confusion, de Haan et al. 2019). "LAN, elapsed" has the layer of our policy, which besides reads the
+interval before each frame as a feature; here the recurrent networks do, and those with a time code read the
+time stamps. In the tables of differences a positive number says that "LAN, elapsed" scored more than the
+model of the line, on the mean of its training seeds; ± is the standard error over the tracks. With five
+actions the networks learn from a scripted expert that has those actions only, and from four rounds in which
+a network of "LAN, elapsed" drove and the expert advised, so that all learn from where that one gets to; on
+"held-out drives" they are measured on 20 further drives of these rounds, of which neither weights nor
+learning rate has seen anything; "at the wheel" the same network trains twelve times as long and drives 100
+tracks, dashboard visible. In Udacity's recording the networks learn a person's steering from one lap in
+each direction; what was driven of a second one in the other direction (220 m) chooses the learning rate,
+and in the first one (790 m) they are measured."""
 
 FIRST_TRACK = 10_000
 DROP_SHARES = (0.0, 0.5, 0.8)

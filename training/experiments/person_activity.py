@@ -17,11 +17,11 @@ from training.experiments.signals import dense_encoder
 from training.experiments.study import Budget, Experiment, Size, Study
 
 ABOUT = """\
-The UCI data set "Localization Data for Person Activity": five people with four tags each, whose
-coordinates arrive at irregular times, one tag at a time; eleven activities. "Rows of person B" is the
-paper's split: the activity at single rows, drawn at random, of which neighbours are trained on; here a
-row comes with the seven before it. "By sequence" is that of the literature: 50 time points, the activity
-at each of them, split by sequence; sequences do not overlap."""
+The UCI data set "Localization Data for Person Activity": five people with four tags each, whose coordinates
+arrive at irregular times, one tag at a time; eleven activities. "Rows of person B" is the paper's split:
+the activity at single rows, drawn at random, of which neighbours are trained on; here a row comes with the
+seven before it. "By sequence" is that of the literature: 50 time points, the activity at each of them,
+split by sequence; sequences do not overlap. Each seed chooses its learning rates within its own fold."""
 
 FILE = "ConfLongDemo_JSI.txt"
 SOURCE = 'the UCI Machine Learning Repository, data set 196 "Localization Data for Person Activity",'
@@ -68,21 +68,27 @@ def read(path: Path) -> list[Recording]:
     Its rows have no header: sequence name, tag, time stamp in ticks of 100 ns, date, x, y, z, activity.
 
     Raises:
-        UserError: A row is not of this format.
+        UserError: The file cannot be read, or a row is not of this format.
     """
     rows: dict[str, list[Entry]] = {}
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            try:
-                name, entry = _entry(line.decode("utf-8-sig"))
-            except ValueError as error:
-                raise UserError(
-                    f"Line {number} of {path} is no row of the UCI file ({error}): download the file again."
-                ) from error
-            rows.setdefault(name, []).append(entry)
+    for number, line in enumerate(_lines(path), start=1):
+        if not line.strip():
+            continue
+        try:
+            name, entry = _entry(line.decode("utf-8-sig"))
+        except ValueError as error:
+            raise UserError(
+                f"Line {number} of {path} is no row of the UCI file ({error}): download the file again."
+            ) from error
+        rows.setdefault(name, []).append(entry)
     return [_recording(name, sorted(entries, key=lambda entry: entry[0])) for name, entries in rows.items()]
+
+
+def _lines(path: Path) -> list[bytes]:
+    try:
+        return path.read_bytes().splitlines()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): download the file again.") from error
 
 
 def _entry(line: str) -> tuple[str, Entry]:

@@ -28,7 +28,9 @@ the median liquid time constant of the trained layer with its 5th and 95th perce
 the data (published horizon: without unit). Seconds an epoch are wall time, on a machine that may have had
 other work. "Beyond one standard deviation" means by more than the larger of the two. Recurrent models read
 the time since the step before as one more feature; "time code" is a learned sinusoidal code of the time
-stamp, joined to the features.
+stamp, joined to the features. The layers of keras-nac take part as that package ships them: its LAN reads
+no time, its NAC the time stamp of the step that asks and no other (a constant where stamps are relative to
+that step), and neither takes a mask, so that padding and gaps are zeros to which they may attend.
 """
 
 

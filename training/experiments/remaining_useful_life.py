@@ -140,6 +140,8 @@ def _bearing(columns: dict[str, np.ndarray], row_s: float) -> Bearing:
     rows = len(vibration)
     times_h = np.arange(rows) * row_s / 3600
     if "RUL" in columns:
+        if columns["RUL"][0] <= 0:
+            raise ValueError("no life remains in its first row")
         # RUL counts whole minutes; a file may end before the failure.
         remaining_h = np.maximum(columns["RUL"][0] / 60 - times_h, 0)
         degradation = 1 - remaining_h / remaining_h[0]

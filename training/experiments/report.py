@@ -90,8 +90,21 @@ def markdown(experiment: Experiment, found: list[Row]) -> str:
     paragraphs = [experiment.about]
     for title, table in _tables(found).items():
         paragraphs += [f"### {title}", _table(table), *_verdicts(table, experiment)]
+        paragraphs += _at_the_edge(table, experiment.budget)
     paragraphs.append(f"Every model: {found[0]['budget']}. {_made(found)}")
     return "\n\n".join(paragraphs) + "\n"
+
+
+def _at_the_edge(table: list[Row], budget: Budget) -> list[str]:
+    """Returns a sentence on the models for which a larger learning rate than those on offer may be better."""
+    rates = {row["model"]: row["learning_rates"] for row in table}
+    edge = [model for model, chosen in rates.items() if chosen == [max(budget.rates)]]
+    if len(budget.rates) == 1 or not edge:
+        return []
+    return [
+        f"The largest rate on offer, {max(budget.rates):g}, was the best for {len(edge)} of {len(rates)} "
+        "models under every seed; a larger one might be better still."
+    ]
 
 
 def _made(found: list[Row]) -> str:
@@ -169,7 +182,8 @@ def verdict(compared: list[tuple[Row, Row]]) -> str:
     rival_averages = rival["model"].startswith(MEAN.name)
     if ours["entropy"] <= UNIFORM:
         than = "averaging" if rival_averages else "the rival's"
-        what = f"chooses among the steps, but its choice helps no more there than {than}"
+        what = "chooses among the steps"
+        what += "" if BETTER in judged else f", but its choice helps no more than {than}"
     elif rival_averages and judged.keys() == {SAME}:
         what = "is all but uniform, so it averages values as mean pooling does"
     else:

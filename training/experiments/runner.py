@@ -212,11 +212,11 @@ def _check_keys(path: Path, content: Any, keys: Iterable[str]) -> None:
 
 
 def _read(study: Table, path: Path) -> dict[str, Any]:
-    """Returns a cell; an old one without date and versions gets the date of its file and present versions."""
-    cell = read_result(path, "metrics", "parameters", "learning_rate", "training", "attention")
+    """Returns a finished cell."""
+    keys = ("metrics", "parameters", "learning_rate", "training", "attention", "date", "versions")
+    cell = read_result(path, *keys)
     _check_keys(path, cell["metrics"], (metric.name for metric in study.metrics))
-    written = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
-    return {"date": written.date().isoformat(), "versions": versions(), **cell}
+    return cell
 
 
 def _contenders(experiment: Experiment) -> list[Contender]:

@@ -19,16 +19,16 @@ from training.experiments.study import Budget, Contender, Experiment, Size, Stud
 from training.experiments.trainee import Trainee
 
 ABOUT = """\
-How closely can a single layer draw a function? Features go into the layer as they are, its output passes
-a tanh (the published layer's own output activation, here for every model) and a linear head. A sequence
-is eight samples of the way to the point at which the function is asked, with their time stamps: of sine
-on [-2 pi, 2 pi] at equal distances; of the surface sin(x) cos(y) along a straight random way; of sin(t) +
-sin(2.5 t) / 2 at irregular times. Errors are measured on points that were not trained on, for sine on a
-grid of 1,001. Models named by a solver and a width are the layer as published in that mode, a head for
-every four units, with a floor of 0.01 under tau; the others have the largest width. Mean pooling behind a
-tanh is an ordinary perceptron on the mean sample. At equal distances that tells where sine is asked, and
-mean pooling draws it too: there the experiment shows that the layer can, not that it takes attention to
-do so. In the other two tables the mean does not tell, and mean pooling fails."""
+How closely can a single layer draw a function? Features go into the layer as they are, its output passes a
+tanh (the published layer's own output activation, here for every model) and a linear head. A sequence is
+eight samples of the way to the point at which the function is asked, with their time stamps: of sine on [-2
+pi, 2 pi] at equal distances; of the surface sin(x) cos(y) along a straight random way; of sin(t) + sin(2.5
+t) / 2 at irregular times. Errors are measured on points that were not trained on, for sine on a grid of
+1,001 of which only the two ends were. Models named by a solver and a width are the layer as published in
+that mode, a head for every four units, with a floor of 0.01 under tau; the others have the largest width.
+Mean pooling behind a tanh is an ordinary perceptron on the mean sample. At equal distances that tells where
+sine is asked, and mean pooling draws it too: there the experiment shows that the layer can, not that it
+takes attention to do so. In the other two tables the mean does not tell, and mean pooling fails."""
 
 SAMPLES = 8
 SPACING = 0.5

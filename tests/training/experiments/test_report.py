@@ -61,8 +61,8 @@ def test_names_the_metrics_of_each_judgement_together():
         (0.99, 1.0, "mean pooling + time code", "is all but uniform, so it averages values as mean pooling"),
         (0.99, 2.0, "mean pooling", "is all but uniform (entropy"),
         (0.99, 1.0, "softmax", "is all but uniform (entropy"),
-        (0.5, 1.0, "mean pooling", "its choice helps no more there than averaging (entropy"),
-        (0.5, 2.0, "softmax", "its choice helps no more there than the rival's (entropy"),
+        (0.5, 1.0, "mean pooling", "its choice helps no more than averaging (entropy"),
+        (0.5, 2.0, "softmax", "its choice helps no more than the rival's (entropy"),
     ],
 )
 def test_says_what_attention_does_that_is_not_better(entropy, mean, rival, expected):
@@ -76,6 +76,11 @@ def test_attention_that_is_better_somewhere_does_not_average_as_the_rival_does()
     ]
     assert "is all but uniform (entropy" in verdict(pairs)
     assert "entropy" not in verdict(pairs[:1])
+
+
+def test_a_choice_that_helps_somewhere_is_not_said_to_help_nowhere():
+    pairs = [(row(1.0, entropy=0.5, metric=f"{mean}"), row(mean, metric=f"{mean}")) for mean in (0.5, 2.0)]
+    assert verdict(pairs).endswith("chooses among the steps (entropy 0.50 of that of equal weights).")
 
 
 def test_leaves_a_table_of_one_model_out_of_the_picture_beside_others(tmp_path):

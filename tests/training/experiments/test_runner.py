@@ -1,5 +1,4 @@
 import json
-import os
 import shutil
 from dataclasses import replace
 
@@ -167,16 +166,13 @@ def test_results_tell_when_and_by_what_they_were_made(finished, tmp_path):
     assert "2001-02-03: python" in text
 
 
-def test_results_of_old_get_the_date_of_their_file(finished, tmp_path):
+def test_a_result_that_does_not_tell_what_made_it_is_none(finished, tmp_path):
     shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
-    for seed in range(3):
-        path = Cell(STUDY, OURS, seed).path(tmp_path)
-        cell = json.loads(path.read_text())
-        path.write_text(json.dumps({key: cell[key] for key in cell.keys() - {"date", "versions"}}))
-        os.utime(path, (1e9, 1e9))
-    [row, _] = rows(runner(tmp_path))
-    assert row["date"] == "2001-09-09"
-    assert row["versions"]["keras"] == keras.__version__
+    path = Cell(STUDY, OURS, 0).path(tmp_path)
+    cell = json.loads(path.read_text())
+    path.write_text(json.dumps({key: cell[key] for key in cell.keys() - {"versions"}}))
+    with pytest.raises(UserError, match=r"seed-0\.json is no whole result"):
+        rows(runner(tmp_path))
 
 
 def test_refuses_a_folder_that_another_budget_began(finished):

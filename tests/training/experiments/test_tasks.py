@@ -199,8 +199,28 @@ def test_a_file_that_is_not_mnist_is_named(tmp_path, content):
 
 def test_mnist_without_its_arrays_is_named(tmp_path):
     np.savez(tmp_path / "mnist.npz", x_train=np.zeros((2, 28, 28)))
-    with pytest.raises(UserError, match=r"mnist\.npz is not MNIST.*y_train"):
+    with pytest.raises(UserError, match=r"mnist\.npz is not MNIST"):
         event_mnist.experiment(tmp_path).studies[0].fold(0)
+
+
+def test_mnist_of_other_sizes_is_named(tmp_path):
+    train, test = (np.zeros((count, 28, 28), np.uint8) for count in (60_000, 10_000))
+    digits = np.zeros(60, np.uint8)
+    np.savez_compressed(tmp_path / "mnist.npz", x_train=train, y_train=digits, x_test=test, y_test=digits)
+    with pytest.raises(UserError, match=r"digits of shape \(60,\), not 60,000 of 28 x 28 as MNIST has"):
+        event_mnist.experiment(tmp_path).studies[0].fold(0)
+
+
+def test_a_folder_in_the_place_of_the_activities_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"cannot be read \(Is a directory\): download the file again"):
+        person_activity.read(tmp_path)
+
+
+def test_a_bearing_without_life_left_is_named(tmp_path):
+    path = tmp_path / "xjtu_Bearing9_9.csv.gz"
+    write_bearing(path, rows=600, life_minutes=0)
+    with pytest.raises(UserError, match="no life remains in its first row"):
+        read(path, XJTU.row_s)
 
 
 UCI_ROW = "A01,010-000-024-033,633790226051280329,27.05.2009 14:03:25:127,4.0629,1.8924,0.5074,walking"

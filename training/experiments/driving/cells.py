@@ -144,9 +144,9 @@ def _choose_rate(job: Job) -> float:
 
 
 def _attention(network: WindowDriver, batches: keras.utils.PyDataset) -> dict[str, Any] | None:
-    windows = network.windows(batches[0][0])
-    # Those that end in the later half of their chunks are full.
-    return inspect(network.decide, {name: np.asarray(x)[-SEQUENCES:] for name, x in windows.items()})
+    windows = {name: np.asarray(x) for name, x in network.windows(batches[0][0]).items()}
+    full = windows["valid"].all(axis=1)
+    return inspect(network.decide, {name: x[full][-SEQUENCES:] for name, x in windows.items()})
 
 
 def _finish(job: Job) -> None:
