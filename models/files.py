@@ -36,18 +36,26 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yields where to write what then takes a file's place; a reader sees the old file or the new one.
 
     Links stay links, and pipes and devices are written as they are.
+
+    Raises:
+        UserError: It cannot be written, for lack of space for example.
     """
-    if _is_device(path):
-        yield path
-        return
-    place = path.resolve()
-    place.parent.mkdir(parents=True, exist_ok=True)
-    partial = _partial(place)
     try:
-        yield partial
-        partial.replace(place)
-    finally:
-        partial.unlink(missing_ok=True)
+        if _is_device(path):
+            yield path
+            return
+        place = path.resolve()
+        place.parent.mkdir(parents=True, exist_ok=True)
+        partial = _partial(place)
+        try:
+            yield partial
+            partial.replace(place)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be written ({error.strerror or error}): make room, or choose another place."
+        ) from error
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -1,5 +1,7 @@
 """Writes drives as a GIF or an MP4."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -9,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import UserError
-from models.files import check_writable
+from models.files import check_writable, replacing
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -86,6 +88,7 @@ class Mp4:
         self._pictures_per_second = steps_per_second / self.stride
         self._path = path
         self._writer: cv2.VideoWriter | None = None
+        self._pictures = 0
 
     def add(self, picture: Picture) -> None:
         """Adds a picture."""
@@ -94,27 +97,33 @@ class Mp4:
             code = cv2.VideoWriter.fourcc(*"mp4v")
             self._writer = cv2.VideoWriter(str(self._path), code, self._pictures_per_second, (width, height))
             if not self._writer.isOpened():
-                raise UserError(f"OpenCV cannot write {self._path}: choose a file that ends in .gif.")
+                raise UserError("OpenCV cannot write MP4 files here: choose a video that ends in .gif.")
         self._writer.write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+        self._pictures += 1
 
     def close(self) -> None:
-        """Finishes the file."""
-        if self._writer is not None:
-            self._writer.release()
+        """Finishes the file.
+
+        Raises:
+            OSError: Not all pictures are in it.
+        """
+        if self._writer is None:
+            return
+        self._writer.release()
+        # The writer itself tells of no failure.
+        written = cv2.VideoCapture(str(self._path)).get(cv2.CAP_PROP_FRAME_COUNT)
+        if written != self._pictures:
+            raise OSError(f"{written:.0f} of {self._pictures} pictures were written")
 
 
 _KINDS: dict[str, type[Gif] | type[Mp4]] = {".gif": Gif, ".mp4": Mp4}
 
 
-def open_video(path: Path, steps_per_second: float) -> Video:
-    """Opens a video of the kind that the file's ending names.
-
-    Args:
-        path: Where to write it.
-        steps_per_second: Steps of the drive in a second.
+def check_video(path: Path) -> None:
+    """Makes sure that a video can be written into a file.
 
     Raises:
-        UserError: The ending is unknown, the folder cannot be written, or Pillow is missing for a GIF.
+        UserError: The ending is unknown, the file cannot be written, or Pillow is missing for a GIF.
     """
     kind = _KINDS.get(path.suffix.lower())
     if kind is None:
@@ -122,4 +131,21 @@ def open_video(path: Path, steps_per_second: float) -> Video:
     if kind is Gif and find_spec("PIL") is None:
         raise UserError("GIFs need Pillow: run `pip install pillow`, or choose a file that ends in .mp4.")
     check_writable(path)
-    return kind(path, steps_per_second)
+
+
+@contextmanager
+def filming(path: Path, steps_per_second: float) -> Iterator[Video]:
+    """Yields a video of the kind that the file's ending names, which takes the file's place in the end.
+
+    Args:
+        path: Where to write it.
+        steps_per_second: Steps of the drive in a second.
+
+    Raises:
+        UserError: As of `check_video`, or it cannot be written after all.
+    """
+    check_video(path)
+    with replacing(path) as partial:
+        video: Video = _KINDS[path.suffix.lower()](partial, steps_per_second)
+        yield video
+        video.close()

@@ -1,5 +1,6 @@
 """The commands that drive CarRacing: one to watch, one to measure."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,17 +11,18 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from controller.commands import DropFramesOption, JsonOption, RuntimeOption, WeightsOption
-from controller.runtime import RuntimeChoice
+from controller.runtime import RuntimeChoice, manifest_of
 from models.checkpoint import SHIPPED, beside
 from models.errors import UserError
 from models.files import check_writable, write_json
 from sim_bridges.carracing.episode import Episode
 
 DEFAULT_WEIGHTS = SHIPPED / "carracing-lan.weights.h5"
+MOST_EPISODES = 100_000
 
 
 def carracing(
-    episodes: Annotated[int, typer.Option(min=1, help="Number of tracks to drive.")] = 3,
+    episodes: Annotated[int, typer.Option(min=1, max=MOST_EPISODES, help="Number of tracks to drive.")] = 3,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the first track; the others follow.")] = 10_000,
     weights: WeightsOption = DEFAULT_WEIGHTS,
     drop_frames: DropFramesOption = 0.0,
@@ -36,31 +38,30 @@ def carracing(
     from controller.pixel_policy import load_policy_factory
     from sim_bridges.carracing.environment import FRAMES_PER_SECOND, CarRacing, make_environment
     from sim_bridges.carracing.evaluation import Evaluation, report
-    from sim_bridges.video import open_video
+    from sim_bridges.video import filming
 
     if render and video:
         raise UserError("Gymnasium shows a window or makes pictures, not both: use --render or --video.")
     evaluation = Evaluation(weights, episodes, seed, drop_frames, runtime)
+    manifest = manifest_of(weights)
     policy = load_policy_factory(weights, runtime)()
-    film = open_video(video, FRAMES_PER_SECOND) if video else None
     if json_file:
         check_writable(json_file)
-    environment = make_environment(render_mode="human" if render else "rgb_array" if film else None)
-    car = CarRacing(environment, drop_frames)
     console = Console()
-    driven = [_drive_shown(console, car, policy, track, film) for track in evaluation.seeds]
-    environment.close()
-    if film:
-        film.close()
-    _show_summary(console, driven)
-    if json_file:
-        write_json(json_file, report(evaluation, driven))
+    with filming(video, FRAMES_PER_SECOND) if video else nullcontext() as film:
+        environment = make_environment(render_mode="human" if render else "rgb_array" if film else None)
+        car = CarRacing(environment, drop_frames)
+        driven = [_drive_shown(console, car, policy, track, film) for track in evaluation.seeds]
+        environment.close()
+        if json_file:
+            write_json(json_file, report(evaluation, manifest, driven))
+        _show_summary(console, driven)
     if video:
         console.print(f"Video: {video}", markup=False, soft_wrap=True)
 
 
 def evaluate(
-    episodes: Annotated[int, typer.Option(min=1, help="Number of tracks to drive.")] = 100,
+    episodes: Annotated[int, typer.Option(min=1, max=MOST_EPISODES, help="Number of tracks to drive.")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the first track; the others follow.")] = 10_000,
     weights: WeightsOption = DEFAULT_WEIGHTS,
     drop_frames: DropFramesOption = 0.0,
@@ -75,6 +76,7 @@ def evaluate(
     from sim_bridges.carracing.evaluation import evaluate as drive_all
 
     evaluation = Evaluation(weights, episodes, seed, drop_frames, runtime)
+    manifest = manifest_of(weights)
     console = Console()
     driven: list[Episode] = []
     if json_file:
@@ -87,11 +89,11 @@ def evaluate(
             driven.append(episode)
             mean = np.mean([e.score for e in driven])
             bars.update(task, advance=1, description=f"Driving, mean so far {mean:.1f}")
-    _show_summary(console, driven)
     if json_file:
-        write_json(json_file, report(evaluation, driven))
+        write_json(json_file, report(evaluation, manifest, driven))
+    _show_summary(console, driven)
     if update_manifest:
-        note_scores(evaluation, driven)
+        note_scores(evaluation, manifest, driven)
 
 
 def _drive_shown(console: Console, car: Any, policy: Any, track: int, film: Any) -> Episode:
@@ -99,7 +101,7 @@ def _drive_shown(console: Console, car: Any, policy: Any, track: int, film: Any)
     from sim_bridges.carracing.episode import drive
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bars:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
         task = bars.add_task(f"Track {track}")
         frame = 0
 
@@ -114,35 +116,33 @@ def _drive_shown(console: Console, car: Any, policy: Any, track: int, film: Any)
     lap = f"lap in {episode.lap_s:.2f} s" if episode.lap_s else "no complete lap"
     console.print(
         f"Track {track}: score {episode.score:.1f}, {lap}, {episode.frames} frames, "
-        f"{episode.tiles_visited_share:.1%} of the tiles, {_latency(episode.latencies_s)}"
+        f"{episode.tiles_visited_share:.1%} of the tiles, {_latency(episode.latencies_s)}",
+        soft_wrap=True,
     )
     return episode
 
 
-def _percentiles_ms(latencies_s: list[float]) -> tuple[float, float]:
-    p50, p99 = 1000 * np.percentile(latencies_s, (50, 99))
-    return float(p50), float(p99)
-
-
 def _latency(latencies_s: list[float]) -> str:
-    p50, p99 = _percentiles_ms(latencies_s)
-    return f"command after {p50:.1f} ms (p50), {p99:.1f} ms (p99)"
+    from sim_bridges.carracing.evaluation import percentiles_ms
+
+    found = percentiles_ms(latencies_s)
+    return f"command after {found['p50']:.1f} ms (p50), {found['p99']:.1f} ms (p99)"
 
 
 def _show_summary(console: Console, episodes: list[Episode]) -> None:
-    from sim_bridges.carracing.evaluation import summary
+    from sim_bridges.carracing.evaluation import latency_ms, summary
 
     result = summary(episodes)
     table = Table(title=f"{len(episodes)} episode{'s' if len(episodes) > 1 else ''}")
     for heading in ("mean score", "std", "min", "complete laps", "p50", "p99"):
         table.add_column(heading, justify="right")
-    p50, p99 = _percentiles_ms([latency for episode in episodes for latency in episode.latencies_s])
+    latency = latency_ms(episodes)
     table.add_row(
         f"{result['mean']:.1f}",
         f"{result['std']:.1f}",
         f"{result['min']:.1f}",
         f"{result['laps_share']:.0%}",
-        f"{p50:.1f} ms",
-        f"{p99:.1f} ms",
+        f"{latency['p50']:.1f} ms",
+        f"{latency['p99']:.1f} ms",
     )
     console.print(table)

@@ -61,6 +61,18 @@ def nearest_discrete_action(command: Command) -> int:
     return int(np.square(offered - wanted).sum(axis=1).argmin())
 
 
+def as_action(command: Command) -> NDArray[np.float32]:
+    """Returns a command as steering, gas and brake, shape `(3,)`.
+
+    Raises:
+        UserError: It is not finite.
+    """
+    action = np.array([command.steering, command.gas, command.brake], np.float32)
+    if not np.isfinite(action).all():
+        raise UserError(f"The policy proposed {command}: its training diverged, so drive by other weights.")
+    return action
+
+
 class CarRacing:
     """A CarRacing environment behind the terms of the controller.
 
@@ -88,7 +100,8 @@ class CarRacing:
         """Drives for one frame, 0.02 s.
 
         Raises:
-            ValueError: The command is not finite or out of bounds.
+            UserError: The command is not finite.
+            ValueError: It is out of bounds.
         """
         image, reward, terminated, truncated, _ = self.environment.step(self._action(command))
         dropped = self._random.random() < self._drop_frames
@@ -104,7 +117,7 @@ class CarRacing:
         return Observation(image=image, time_s=self.environment.unwrapped.t)
 
     def _action(self, command: Command) -> Any:
-        action = np.array([command.steering, command.gas, command.brake], np.float32)
+        action = as_action(command)
         if not (np.all(np.abs(action) <= 1) and np.all(action[1:] >= 0)):
             raise ValueError(f"CarRacing takes steering in -1..1, gas and brake in 0..1, not {command}.")
         return nearest_discrete_action(command) if self._discrete else action

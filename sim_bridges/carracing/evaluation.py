@@ -9,8 +9,9 @@ import numpy as np
 
 from controller.pixel_policy import load_policy_factory
 from controller.processes import map_in_processes
-from controller.runtime import RuntimeChoice, limit_threads, manifest_of
+from controller.runtime import RuntimeChoice, limit_threads
 from models.checkpoint import Manifest, beside
+from models.errors import UserError
 from models.versions import versions
 from sim_bridges.carracing.environment import CarRacing, make_environment
 from sim_bridges.carracing.episode import Episode, drive
@@ -63,27 +64,55 @@ def summary(episodes: list[Episode]) -> dict[str, float]:
     }
 
 
-def report(evaluation: Evaluation, episodes: list[Episode]) -> dict[str, Any]:
-    """Returns all results in a form that JSON can hold."""
-    manifest = manifest_of(evaluation.weights)
+def percentiles_ms(latencies_s: list[float]) -> dict[str, float]:
+    """Returns the median and the 99th percentile of latencies in milliseconds."""
+    p50, p99 = 1000 * np.percentile(latencies_s, (50, 99))
+    return {"p50": float(p50), "p99": float(p99)}
+
+
+def latency_ms(episodes: list[Episode]) -> dict[str, float]:
+    """Returns the median and the 99th percentile of the time from a frame to its command, in milliseconds."""
+    return percentiles_ms([latency_s for episode in episodes for latency_s in episode.latencies_s])
+
+
+def report(evaluation: Evaluation, manifest: Manifest, episodes: list[Episode]) -> dict[str, Any]:
+    """Returns all results in a form that JSON can hold.
+
+    Args:
+        evaluation: What was evaluated.
+        manifest: That of the weights when they began to drive.
+        episodes: How it went.
+    """
     rows = [asdict(episode) for episode in episodes]
     for row in rows:
-        del row["latencies_s"]
+        row["latency_ms"] = percentiles_ms(row.pop("latencies_s"))
     return {
         "environment": "CarRacing-v3",
         "policy": manifest.name,
         "sha256": manifest.sha256,
+        "runtime": evaluation.runtime.value,
         "drop_frames": evaluation.drop_frames,
         **summary(episodes),
+        "latency_ms": latency_ms(episodes),
         "episodes": rows,
         "versions": versions(),
     }
 
 
-def note_scores(evaluation: Evaluation, episodes: list[Episode]) -> None:
-    """Writes the scores into the manifest of the weights."""
+def note_scores(evaluation: Evaluation, manifest: Manifest, episodes: list[Episode]) -> None:
+    """Writes the scores into the manifest of the weights.
+
+    Args:
+        evaluation: What was evaluated.
+        manifest: That of the weights when they began to drive.
+        episodes: How it went.
+
+    Raises:
+        UserError: Other weights have taken their place.
+    """
     path = beside(evaluation.weights, ".json")
-    manifest = Manifest.read(path)
+    if Manifest.read(path).sha256 != manifest.sha256:
+        raise UserError(f"{path} tells of other weights than those that drove: evaluate them anew.")
     protocol = f"CarRacing-v3, {100 * evaluation.drop_frames:g}% of the frames dropped"
     result = {"episodes": evaluation.episodes, "first_seed": evaluation.seed, **summary(episodes)}
     replace(manifest, scores=manifest.scores | {protocol: result}).write(path)

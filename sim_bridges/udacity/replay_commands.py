@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from sim_bridges.udacity.replay.options import DriveOptions
     from sim_bridges.udacity.replay.trip import Image, Trip
 
+MOST_COLUMNS = 4
+"""Stretches of a recording that have a column each; `--json` tells of more."""
+
 SIMULATOR_URL = f"ws://127.0.0.1:{SIMULATOR_PORT}/socket.io/?EIO=4&transport=websocket"
 
 RecordingOption = Annotated[
@@ -41,7 +44,10 @@ StartHeading = Annotated[
 Noise = Annotated[float, typer.Option(min=0.0, max=255.0, help="Camera noise, standard deviation of 255.")]
 Brightness = Annotated[float, typer.Option(min=0.0, max=4.0, help="Factor on the camera's values.")]
 Shadow = Annotated[float, typer.Option(min=0.0, max=1.0, help="How dark shadows on the ground are.")]
-Latency = Annotated[float, typer.Option("--latency-ms", min=0.0, max=1000.0, help="Delay of each command.")]
+Latency = Annotated[
+    float,
+    typer.Option("--latency-ms", min=0.0, max=1000.0, help="Delay of each command."),
+]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of shadows, noise and left out frames.")]
 PlotFile = Annotated[Path | None, typer.Option("--plot", help="Draw ways and steering into this picture.")]
 VideoFile = Annotated[Path | None, typer.Option(help="Film the drive into this .gif or .mp4 file.")]
@@ -81,7 +87,7 @@ def simulate(
     options = DriveOptions(
         start_speed, start_offset, start_heading, drop_frames, noise, brightness, shadow, latency_ms, seed
     )
-    _check_outputs(json_file, plot)
+    _check_outputs(json_file, plot, video)
     part = read_part(recording, rows)
     console = Console()
     with _showing(console, part, options, video, None) as on_frame:
@@ -140,7 +146,7 @@ def evaluate(
     options = DriveOptions(
         speed, start_offset, start_heading, drop_frames, noise, brightness, shadow, latency_ms, seed
     )
-    _check_outputs(json_file, plot)
+    _check_outputs(json_file, plot, video)
     part = read_part(recording, rows)
     limit_threads(1)
     network = load_network(weights, runtime)
@@ -157,7 +163,14 @@ def evaluate(
             by_policy(policy, settings, options, on_frame) if fast else by_server(url, options, on_frame)
         )
         records = drive_all(stretches(part), options, drive_one)
-    asked = {"recording": recording.resolve().name, "rows": rows, "speed_mph": speed, "fast": fast}
+    asked = {
+        "recording": recording.resolve().name,
+        "weights": weights.name,
+        "runtime": runtime.value,
+        "rows": rows,
+        "speed_mph": speed,
+        "fast": fast,
+    }
     results = report(records, asked | options.to_json())
     results |= {
         "policy": network.manifest.name,
@@ -167,8 +180,12 @@ def evaluate(
     _finish(console, results, records, json_file, plot)
 
 
-def _check_outputs(json_file: Path | None, plot: Path | None) -> None:
+def _check_outputs(json_file: Path | None, plot: Path | None, video: Path | None) -> None:
     """Refuses, before the work is done, places where its results cannot be written."""
+    from sim_bridges.video import check_video
+
+    if video:
+        check_video(video)
     if json_file:
         check_writable(json_file)
     if plot:
@@ -184,11 +201,14 @@ def _showing(
     preprocessing: "Preprocessing | None",
 ) -> "Iterator[OnFrame]":
     """Shows how far the drives are, and films them if there is to be a film."""
-    from sim_bridges.udacity.replay.film import Film
+    from sim_bridges.udacity.replay.film import filming_drives
 
-    film = Film(video, options.pacing.frame_s, preprocessing) if video else None
+    frame_s = options.pacing.frame_s
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bars:
+    with (
+        filming_drives(video, frame_s, preprocessing) if video else contextlib.nullcontext() as film,
+        Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars,
+    ):
         task = bars.add_task("Driving", total=len(part))
         driven = 0
         current: Trip | None = None
@@ -205,29 +225,29 @@ def _showing(
                 film.show(image, trip)
 
         yield show
-    if film:
-        film.close()
+    if video:
         console.print(f"Video: {video}", markup=False, soft_wrap=True)
 
 
 def _finish(
     console: Console, results: dict[str, Any], records: Any, json_file: Path | None, plot: Path | None
 ) -> None:
-    """Prints the results and writes what was asked for."""
-    _print(console, results)
+    """Writes what was asked for and prints the results."""
     if json_file:
         write_json(json_file, results)
     if plot:
         from sim_bridges.udacity.replay.plots import plot as draw
 
         draw(records, plot)
+    _print(console, results)
+    if plot:
         console.print(f"Plot: {plot}", markup=False, soft_wrap=True)
 
 
 def _print(console: Console, results: dict[str, Any]) -> None:
-    """Prints a column of scores for all stretches together and, where there are several, for each."""
+    """Prints a column of scores for all stretches together and, where they are few, for each."""
     parts = {"all": results}
-    if len(results["stretches"]) > 1:
+    if 1 < len(results["stretches"]) <= MOST_COLUMNS:
         parts |= {"rows {}:{}".format(*part["rows"]): part for part in results["stretches"]}
     table = Table()
     table.add_column("")
@@ -255,8 +275,8 @@ _LINES: dict[str, Callable[[dict[str, Any]], str]] = {
     "p95 of it": lambda part: f"{part['p95_distance_m']:.2f} m",
     "steering rate, RMS": lambda part: f"{part['steering_rate_rms']:.2f} /s",
     "the human's": lambda part: f"{part['human_steering_rate_rms']:.2f} /s",
-    "steering jerk, RMS": lambda part: f"{part['steering_jerk_rms']:.2f} /s\u00b2",
-    "the human's ": lambda part: f"{part['human_steering_jerk_rms']:.2f} /s\u00b2",
+    "steering jerk, RMS": lambda part: f"{part['steering_jerk_rms']:.2f} /s^2",
+    "the human's ": lambda part: f"{part['human_steering_jerk_rms']:.2f} /s^2",
     "command after, p50": lambda part: f"{part['latency_ms']['p50']:.1f} ms",
     "p99": lambda part: f"{part['latency_ms']['p99']:.1f} ms",
 }

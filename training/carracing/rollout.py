@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from controller.interface import Command, Observation, Policy
+from controller.interface import Observation, Policy
 from models.preprocessing import Preprocessing
-from sim_bridges.carracing.environment import STEP_LIMIT
+from sim_bridges.carracing.environment import STEP_LIMIT, as_action
 from training.carracing.demonstration import Demonstration, Drive
 from training.carracing.expert import DrivingStyle, Expert
 from training.carracing.simulator import OnDemandCarRacing
@@ -94,7 +94,7 @@ def roll_out(
     score, step, finished = 0.0, 0, False
     action = np.zeros(3, np.float32)
     while not finished and step < STEP_LIMIT:
-        commands = [_as_array(expert.act(environment.car)) for expert in experts]
+        commands = [as_action(expert.act(environment.car)) for expert in experts]
         if arrives[step]:
             images.append(preprocessing(image))
             times_s.append(environment.t)
@@ -103,7 +103,7 @@ def roll_out(
             if chosen is None or expert_turns[step // TURN_STEPS]:
                 action = noisy.disturb(blend(np.array(advice[-1], np.float32), drop_share))
             else:
-                action = _as_array(chosen)
+                action = as_action(chosen)
         environment.drawing = bool(arrives[step + 1])
         image, reward, finished, _, _ = environment.step(action)
         score, step = score + reward, step + 1
@@ -128,7 +128,7 @@ def expert_score(seed: int, drop_share: float = 0.0, style: DrivingStyle | None 
 
     def take_seat(track: Any) -> Callable[[Any], NDArray[np.float32]]:
         expert = Expert(track, style or STYLES[drop_share])
-        return lambda car: _as_array(expert.act(car))
+        return lambda car: as_action(expert.act(car))
 
     return score_of(take_seat, seed, drop_share)
 
@@ -158,7 +158,3 @@ def score_of(
             break
     environment.close()
     return score
-
-
-def _as_array(command: Command) -> NDArray[np.float32]:
-    return np.array([command.steering, command.gas, command.brake], np.float32)

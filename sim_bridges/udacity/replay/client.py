@@ -47,15 +47,17 @@ class SimulatorClient:
         self._on_frame = on_frame
         self._trip = Trip(world)
         self._owed = 1
-        self._sent_s = self._heard_s = time.monotonic()
+        self._asked_s: float | None = None
+        """When the first telemetry after the last command went out; None where none has."""
+        self._answered = False
 
     def drive(self) -> DriveRecord:
         """Drives to the end in real time: the car moves on while the server thinks.
 
-        It is held until the first command comes, as long as that takes.
+        It is held until the first command comes.
 
         Raises:
-            UserError: The server hangs up, or says nothing for ten seconds.
+            UserError: The server hangs up, or gives no command for ten seconds.
         """
         trip, pacing = self._trip, self._pacing
         begin_s = self._wait_for_command()
@@ -80,18 +82,20 @@ class SimulatorClient:
         """Drives to the end as fast as the server answers: time stands still while it thinks.
 
         Only for servers that take no notice of time. To one that does, such as `liquid-drive serve`, the car
-        seems to move in bursts.
+        seems to move in bursts. Each frame goes out once, also where the simulator would owe a second one:
+        the answers to it would be taken for those to the next frame.
 
         Raises:
-            UserError: The server hangs up, or says nothing for ten seconds.
+            UserError: The server hangs up, or gives no command for ten seconds.
         """
         trip, pacing = self._trip, self._pacing
         self._connection.send(_ENGINE_PING)
         while not trip.over:
             frame_s = trip.time_s
             if self._shutter.takes():
+                self._owed = 1
                 self._send()
-                while not self._owed:
+                while not self._answered:
                     self._hear_next(trip, frame_s)
             trip.advance_to(max(frame_s + pacing.frame_s, trip.time_s))
         return trip.record()
@@ -99,13 +103,17 @@ class SimulatorClient:
     def _wait_for_command(self) -> float:
         """Sends the first telemetries until a command comes; returns when it came."""
         self._connection.send(_ENGINE_PING)
-        while not self._trip.commanded:
+        while True:
             if self._owed:
                 self._send()
+            due_s = time.monotonic() + self._pacing.frame_s
             if message := self._connection.receive(1.0):
                 self._hear(message)
+                if self._trip.commanded:
+                    return message.arrived_s
             self._check_silence()
-        return self._heard_s
+            if self._owed:
+                time.sleep(max(due_s - time.monotonic(), 0.0))
 
     def _receive(self, under_way: deque[Message], begin_s: float, frame_due_s: float) -> None:
         """Waits until there is something to do, and takes all that has come."""
@@ -120,9 +128,9 @@ class SimulatorClient:
 
     def _hear_next(self, trip: Trip, frame_s: float) -> None:
         """Waits for a message in lockstep; it comes after the latency."""
+        self._check_silence()
         message = self._connection.receive(1.0)
         if message is None:
-            self._check_silence()
             return
         trip.advance_to(max(frame_s + self._pacing.latency_s, trip.time_s))
         self._hear(message)
@@ -133,8 +141,9 @@ class SimulatorClient:
         if self._on_frame:
             self._on_frame(image, self._trip)
         event = json.dumps([TELEMETRY, self._trip.telemetry(image)], separators=(",", ":"))
-        copies, self._owed = self._owed, 0
-        self._sent_s = time.monotonic()
+        copies, self._owed, self._answered = self._owed, 0, False
+        if self._asked_s is None:
+            self._asked_s = time.monotonic()
         for _ in range(copies):
             self._connection.send(_EVENT + event)
 
@@ -142,13 +151,12 @@ class SimulatorClient:
         """Does what a message says; what the simulator does not know, it ignores."""
         if message.text is None:
             raise self._connection.broken()
-        self._heard_s = message.arrived_s
         if message.text.startswith(_GREETING):
             self._owed += 1
         elif message.text.startswith(_EVENT):
-            self._hear_event(message.text.removeprefix(_EVENT), message.arrived_s - self._sent_s)
+            self._hear_event(message.text.removeprefix(_EVENT), message.arrived_s)
 
-    def _hear_event(self, text: str, latency_s: float) -> None:
+    def _hear_event(self, text: str, arrived_s: float) -> None:
         try:
             event = json.loads(text)
         except (ValueError, RecursionError):
@@ -157,7 +165,7 @@ class SimulatorClient:
             return
         name, *arguments = event
         if name == MANUAL:
-            self._owed += 1
+            self._answer()
         if name != STEER:
             return
         try:
@@ -165,12 +173,18 @@ class SimulatorClient:
         except UnreadableCommandError:
             # The simulator swallows its exception: this reply starts no telemetry.
             return
+        latency_s = None if self._asked_s is None else arrived_s - self._asked_s
         self._trip.command(steering, throttle, latency_s)
+        self._asked_s = None
+        self._answer()
+
+    def _answer(self) -> None:
         self._owed += 1
+        self._answered = True
 
     def _check_silence(self) -> None:
-        if time.monotonic() - max(self._heard_s, self._sent_s) > SILENCE_MAX_S:
+        if self._asked_s is not None and time.monotonic() - self._asked_s > SILENCE_MAX_S:
             raise UserError(
-                f"The server at {self._connection.url} has not answered for {SILENCE_MAX_S:g} s: "
+                f"The server at {self._connection.url} has given no command for {SILENCE_MAX_S:g} s: "
                 "check that it drives Udacity's simulator."
             )

@@ -53,6 +53,10 @@ class SimulatorConnection:
                 timeout=CONNECT_TIMEOUT_S,
                 suppress_origin=True,
                 sockopt=((socket.IPPROTO_TCP, socket.TCP_NODELAY, 0),),
+                # Like the simulator past any proxy; exceptions count only beside a proxy that is given.
+                http_proxy_host="none",
+                http_proxy_port=1,
+                http_no_proxy=["*"],
             )
         except (OSError, ValueError, websocket.WebSocketException) as error:
             reason = " ".join(str(error).split())[:200]
@@ -109,18 +113,21 @@ class SimulatorConnection:
         with contextlib.suppress(OSError, UserError, websocket.WebSocketException):
             self.send("41")
             self.send("1")
-            self._socket.close()
+            self._socket.send_close()
+        # Closing as such waits for the server, which may be dead.
+        self._socket.abort()
         self._thread.join(CONNECT_TIMEOUT_S)
+        self._socket.shutdown()
 
     def _read(self) -> None:
         text: str | None = ""
         while text is not None:
             try:
-                received = self._socket.recv()
+                kind, content = self._socket.recv_data()
             except (OSError, websocket.WebSocketException):
-                received = ""
+                kind, content = websocket.ABNF.OPCODE_CLOSE, b""
             # A binary message ends the connection, as in the simulator.
-            text = received if isinstance(received, str) and received else None
+            text = content.decode() if kind == websocket.ABNF.OPCODE_TEXT else None
             if text == _PING:
                 with contextlib.suppress(UserError):
                     self.send(_PONG)

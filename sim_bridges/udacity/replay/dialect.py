@@ -2,6 +2,7 @@
 
 import base64
 import math
+import re
 from collections.abc import Mapping
 
 import cv2
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from sim_bridges.udacity.dialect import MPS_PER_MPH, STEERING_ANGLE_MAX_DEG
 
 JPEG_QUALITY = 75
+
+_NUMBER = re.compile(r"[-+]?(\d[\d,]*\.?\d*|\.\d+)(e[-+]?\d+)?|-?Infinity", re.ASCII | re.IGNORECASE)
 
 
 class UnreadableCommandError(ValueError):
@@ -54,12 +57,12 @@ def _parse(payload: Mapping[str, object], key: str) -> float:
     text = payload.get(key)
     if not isinstance(text, str):
         raise UnreadableCommandError(f"{key} is {type(text).__name__}, not text")
-    try:
-        value = float(text.replace(",", ""))
-    except ValueError:
-        raise UnreadableCommandError(f"{key} is {text!r}") from None
-    if math.isnan(value):
-        raise UnreadableCommandError(f"{key} is not a number")
+    # Python reads more than .NET does: underscores, other digits, other names of infinity.
+    if _NUMBER.fullmatch(text.strip()) is None:
+        raise UnreadableCommandError(f"{key} is {text!r}")
+    value = float(text.replace(",", ""))
+    if math.isinf(value) and not text.strip().endswith("Infinity"):
+        raise UnreadableCommandError(f"{key} is out of range")
     return value
 
 

@@ -14,6 +14,7 @@ from controller.metrics import Metrics
 from controller.session import SessionSettings, VehicleSession
 from models.errors import UserError
 from sim_bridges.udacity.bridge import vehicle_frame
+from sim_bridges.udacity.chain import Chain
 from sim_bridges.udacity.dialect import write_command
 from sim_bridges.udacity.replay.dialect import read_command
 from sim_bridges.udacity.replay.pacing import Pacing, Shutter
@@ -57,8 +58,9 @@ def drive_directly(
                 latency_s = time.perf_counter() - sent_s
                 trip.advance_to(frame_s + pacing.latency_s)
                 trip.command(*read_command(write_command(command)), latency_s)
-            else:
-                session.wait(frame_s)
+            elif (rolling := session.wait(frame_s)) is not None:
+                trip.advance_to(frame_s + pacing.latency_s)
+                trip.command(*read_command(write_command(rolling)), None)
             trip.advance_to(max(frame_s + pacing.frame_s, trip.time_s))
     finally:
         session.close()
@@ -75,6 +77,7 @@ class _SimulatedSession:
 
     def __init__(self, policy: Policy, settings: SessionSettings) -> None:
         self._now_s = 0.0
+        self._chain = Chain(starts=1)
         self._inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._session = VehicleSession(
             "simulated", policy, settings, Metrics(), self._inbox.put, clock=lambda: self._now_s
@@ -86,7 +89,8 @@ class _SimulatedSession:
         Raises:
             UserError: The policy has no answer within a minute.
         """
-        self.wait(time_s)
+        self._session.tick(time_s)
+        self._chain.telemetry(time_s)
         self._now_s = time_s + latency_s
         answers: list[Command] = []
         self._session.submit(vehicle_frame(telemetry, time_s), answers.append)
@@ -96,11 +100,17 @@ class _SimulatedSession:
             raise UserError(
                 f"The policy gave no answer within {POLICY_MAX_S:g} s: try another one."
             ) from None
+        self._chain.replied(time_s)
         return answers[0]
 
-    def wait(self, time_s: float) -> None:
-        """Lets time pass without a frame."""
+    def wait(self, time_s: float) -> Command | None:
+        """Lets time pass without a frame; returns the command to roll where the silence lasts too long."""
         self._session.tick(time_s)
+        if not self._chain.stalled(time_s):
+            return None
+        self._chain.restarted(time_s)
+        self._now_s = time_s
+        return self._session.coast()
 
     def close(self) -> None:
         self._session.close()

@@ -1,6 +1,8 @@
 """A film of drives: what the camera sees, what the network sees of it, and the steering."""
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import numpy as np
 from models.preprocessing import Preprocessing
 from sim_bridges.udacity.dialect import MPS_PER_MPH
 from sim_bridges.udacity.replay.trip import Image, Trip
-from sim_bridges.video import open_video
+from sim_bridges.video import Video, filming
 
 WIDTH = 640
 CAMERA_HEIGHT = 320
@@ -48,25 +50,43 @@ class Moment:
         return cls(image, trip.steering, lines)
 
 
-class Film:
-    """Films drives that follow each other, on a thread of its own, so that the drives do not wait for it.
+@contextmanager
+def filming_drives(path: Path, frame_s: float, preprocessing: Preprocessing | None) -> "Iterator[Film]":
+    """Yields a film of drives, which is written in the end.
 
     Args:
         path: A .gif or .mp4 file.
-        frame_s: Time between two frames; for frames that are left out, the one before stays.
+        frame_s: Time between two frames.
         preprocessing: From a camera frame to the network's input; None where it is not known.
 
     Raises:
         UserError: The file cannot be written.
     """
+    with filming(path, 1 / frame_s) as video, ThreadPoolExecutor(1) as thread:
+        film = Film(video, frame_s, preprocessing, thread)
+        yield film
+        film.finish()
 
-    def __init__(self, path: Path, frame_s: float, preprocessing: Preprocessing | None) -> None:
-        self._video = open_video(path, 1 / frame_s)
+
+class Film:
+    """Films drives that follow each other, on a thread of its own, so that the drives do not wait for it.
+
+    Args:
+        video: Where the pictures go.
+        frame_s: Time between two frames; for frames that are left out, the one before stays.
+        preprocessing: From a camera frame to the network's input; None where it is not known.
+        thread: Makes the pictures, one after the other.
+    """
+
+    def __init__(
+        self, video: Video, frame_s: float, preprocessing: Preprocessing | None, thread: Executor
+    ) -> None:
+        self._video = video
         self._frame_s = frame_s
         self._preprocessing = preprocessing
         self._trip: Trip | None = None
         self._frames = 0
-        self._thread = ThreadPoolExecutor(1)
+        self._thread = thread
         self._work: list[Future[None]] = []
 
     def show(self, image: Image, trip: Trip) -> None:
@@ -79,16 +99,14 @@ class Film:
         if wanted:
             self._work.append(self._thread.submit(self._add, Moment.of(image, trip), wanted))
 
-    def close(self) -> None:
-        """Finishes the file.
+    def finish(self) -> None:
+        """Waits for the pictures that are still to be made.
 
         Raises:
-            UserError: Pictures could not be written.
+            UserError: One could not be written.
         """
-        self._thread.shutdown()
         for added in self._work:
             added.result()
-        self._video.close()
 
     def _add(self, moment: Moment, times: int) -> None:
         picture = compose(moment, self._preprocessing)

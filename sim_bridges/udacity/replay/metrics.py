@@ -47,7 +47,8 @@ class Scores:
         human_steering: Smoothness of the recorded steering on the same stretches.
         elapsed_s: Simulated time of driving.
         distance_m: Metres along the recorded lines.
-        latency_p50_ms: Median time from a frame to its command, in milliseconds.
+        latency_p50_ms: Median time from a frame to its command, in milliseconds, without latency that was
+            asked for.
         latency_p99_ms: Its 99th percentile.
         finished: Whether all drives reached their ends.
     """

@@ -37,7 +37,8 @@ class DriveRecord:
         command_s: Moments at which the car received a command, shape `(M,)`.
         steering: The steering that it received, -1..1, shape `(M,)`.
         interventions: Where somebody intervened.
-        latency_s: Seconds from each frame to its command, as the wall clock has it, shape `(K,)`.
+        latency_s: Seconds by the wall clock from a frame to the command that follows it, of several frames
+            without one the first, shape `(K,)`.
     """
 
     recording: Recording
@@ -81,7 +82,7 @@ class Trip:
     @property
     def commanded(self) -> bool:
         """Whether any command has come yet."""
-        return bool(self._latencies_s)
+        return len(self._commands) > 1
 
     @property
     def over(self) -> bool:
@@ -95,17 +96,18 @@ class Trip:
             self.world.step(self.steering, self.throttle, step_s)
             self._sample(step_s)
 
-    def command(self, steering: float, throttle: float, latency_s: float) -> None:
+    def command(self, steering: float, throttle: float, latency_s: float | None) -> None:
         """Takes a command that comes at this moment.
 
         Args:
             steering: -1 to 1.
             throttle: -1 to 1, negative to brake.
-            latency_s: Seconds by the wall clock since its frame was sent.
+            latency_s: Seconds by the wall clock since its frame was sent; None where it answers none.
         """
         self.steering, self.throttle = steering, throttle
         self._commands.append((self.time_s, steering))
-        self._latencies_s.append(latency_s)
+        if latency_s is not None:
+            self._latencies_s.append(latency_s)
 
     def telemetry(self, image: Image) -> dict[str, str]:
         """Returns what the simulator tells with a camera frame."""

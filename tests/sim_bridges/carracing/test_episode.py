@@ -1,9 +1,12 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from controller.interface import Command, Observation
+from controller.runtime import manifest_of
+from models.errors import UserError
 from models.export import export
 from sim_bridges.carracing.environment import CarRacing, make_environment
 from sim_bridges.carracing.episode import Episode, drive
@@ -59,13 +62,16 @@ def test_reports_on_an_exported_file_that_came_alone(tmp_path):
     export(weights)
     weights.unlink()
     evaluation = Evaluation(tmp_path / "small.tflite", episodes=1, seed=20, drop_frames=0.004)
-    episodes = [Episode(20, 900.0, 1000, 1.0, 20.0, [])]
-    assert report(evaluation, episodes)["policy"] == "small"
-    note_scores(evaluation, episodes)
+    episodes = [Episode(20, 900.0, 1000, 1.0, 20.0, [0.001])]
+    manifest = manifest_of(evaluation.weights)
+    assert report(evaluation, manifest, episodes)["policy"] == "small"
+    note_scores(evaluation, manifest, episodes)
     scores = json.loads((tmp_path / "small.json").read_text())["scores"]
     assert {protocol: row["mean"] for protocol, row in scores.items()} == {
         "CarRacing-v3, 0.4% of the frames dropped": 900.0
     }
+    with pytest.raises(UserError, match="tells of other weights than those that drove"):
+        note_scores(evaluation, replace(manifest, sha256="another"), episodes)
 
 
 @pytest.mark.slow
@@ -74,9 +80,19 @@ def test_evaluates_in_processes_of_their_own(tmp_path):
     evaluation = Evaluation(weights, episodes=2, seed=20, drop_frames=0.5)
     episodes = list(evaluate(evaluation))
     assert [episode.seed for episode in episodes] == [20, 21]
-    written = json.loads(json.dumps(report(evaluation, episodes)))
+    written = json.loads(json.dumps(report(evaluation, manifest_of(weights), episodes)))
     assert written["policy"] == "small"
     assert len(written["sha256"]) == 64
     assert written["mean"] == pytest.approx(np.mean([episode.score for episode in episodes]))
-    assert set(written["episodes"][0]) == {"seed", "score", "frames", "tiles_visited_share", "lap_s"}
+    assert set(written["episodes"][0]) == {
+        "seed",
+        "score",
+        "frames",
+        "tiles_visited_share",
+        "lap_s",
+        "latency_ms",
+    }
+    assert written["latency_ms"]["p50"] == pytest.approx(
+        1000 * np.median([latency for episode in episodes for latency in episode.latencies_s])
+    )
     assert {"python", "tensorflow", "keras", "gymnasium"} <= set(written["versions"])

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import count
 
 import numpy as np
 import pytest
@@ -172,6 +173,17 @@ def test_in_lockstep_a_drive_takes_as_long_as_the_server_and_no_longer(drawn):
     assert len(record.latency_s) == pytest.approx(record.elapsed_s / 0.1, abs=3)
 
 
+def test_in_lockstep_each_command_answers_the_newest_frame(drawn):
+    numbers = count(1)
+    with foreign(lambda _: [steer(f"{next(numbers) / 1000}")]) as server:
+        world = World(drawn.take(slice(0, 30)), OPTIONS.world)
+        with simulator(server, world) as client:
+            record = client.drive_in_lockstep()
+    telemetries = sum(text.startswith("42") for text in server.texts)
+    assert record.steering[1:] == pytest.approx([number / 1000 for number in range(1, telemetries + 1)])
+    assert record.command_s[1:] == pytest.approx(0.05 * np.arange(telemetries))
+
+
 def test_it_speaks_as_the_shipped_simulator(drawn):
     with (
         foreign(lambda _: [steer()]) as server,
@@ -230,6 +242,51 @@ def test_what_the_simulator_does_not_know_it_ignores(drawn, monkeypatch, reply):
     monkeypatch.setattr(client_module, "SILENCE_MAX_S", 5.0)
     with (
         foreign(lambda _: [text for text in (reply, steer()) if text]) as server,
+        simulator(server, World(drawn.take(slice(0, 12)), OPTIONS.world)) as client,
+    ):
+        assert client.drive_in_lockstep().finished
+
+
+@pytest.mark.parametrize("replies", [[], ['42["other",1]'], ['42["manual",{}]']])
+@pytest.mark.parametrize("drive", [SimulatorClient.drive, SimulatorClient.drive_in_lockstep])
+def test_a_server_that_never_gives_a_command_is_named_and_left(drawn, monkeypatch, replies, drive):
+    monkeypatch.setattr(client_module, "SILENCE_MAX_S", 0.5)
+    begin_s = time.monotonic()
+    with (
+        foreign(lambda _: replies) as server,
+        simulator(server, World(drawn, OPTIONS.world)) as client,
+        pytest.raises(UserError, match=r"has given no command for 0\.5 s"),
+    ):
+        drive(client)
+    assert time.monotonic() - begin_s < 5.0
+    assert sum(text.startswith("42") for text in server.texts) < 40
+
+
+def test_a_server_that_stops_answering_is_left(drawn, monkeypatch):
+    monkeypatch.setattr(client_module, "SILENCE_MAX_S", 0.5)
+    replies = iter([[steer()]] * 5)
+    begin_s = time.monotonic()
+    with (
+        foreign(lambda _: next(replies, [])) as server,
+        simulator(server, World(drawn, OPTIONS.world)) as client,
+        pytest.raises(UserError, match=r"has given no command for 0\.5 s"),
+    ):
+        client.drive()
+    assert time.monotonic() - begin_s < 5.0
+
+
+def test_an_empty_message_is_none_of_the_end(drawn):
+    with (
+        foreign(lambda _: ["", steer()]) as server,
+        simulator(server, World(drawn.take(slice(0, 12)), OPTIONS.world)) as client,
+    ):
+        assert client.drive_in_lockstep().finished
+
+
+def test_a_proxy_is_none_of_the_simulators_business(drawn, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    with (
+        foreign(lambda _: [steer()]) as server,
         simulator(server, World(drawn.take(slice(0, 12)), OPTIONS.world)) as client,
     ):
         assert client.drive_in_lockstep().finished

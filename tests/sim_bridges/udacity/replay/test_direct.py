@@ -6,6 +6,7 @@ import pytest
 from controller.longitudinal import CruiseSettings
 from controller.safety import SafetyLimits
 from controller.session import SessionSettings
+from sim_bridges.udacity.chain import ChainRules
 from sim_bridges.udacity.replay.direct import drive_directly
 from sim_bridges.udacity.replay.metrics import score
 from sim_bridges.udacity.replay.options import DriveOptions
@@ -65,6 +66,13 @@ def test_latency_delays_the_commands(drawn):
     assert prompt.command_s[1:3] == pytest.approx([0.0, 0.05])
     # The next frame waits for the reply, as in the simulator.
     assert late.command_s[1:3] == pytest.approx([0.1, 0.2])
+
+
+def test_a_car_without_frames_is_told_to_roll_as_by_the_service(drawn):
+    record = drive(drawn, pacing=Pacing(drop_frames=0.97))
+    rolling = len(record.command_s) - 1 - len(record.latency_s)
+    assert rolling > 0
+    assert np.diff(record.command_s[1:]).max() < ChainRules().restart_gap_max_s
 
 
 def test_the_same_drive_is_the_same(drawn):

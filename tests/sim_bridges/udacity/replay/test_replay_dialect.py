@@ -57,6 +57,10 @@ def test_commands_beyond_the_lock_are_full_lock():
         {"steering_angle": 0.1, "throttle": "0"},
         {"steering_angle": "", "throttle": "0"},
         {"steering_angle": "nan", "throttle": "0"},
+        {"steering_angle": "1_0", "throttle": "0"},
+        {"steering_angle": "inf", "throttle": "0"},
+        {"steering_angle": "1e400", "throttle": "0"},
+        {"steering_angle": "\u0663", "throttle": "0"},
         {"steering_angle": "0", "throttle": None},
     ],
 )
