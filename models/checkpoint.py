@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from models.errors import UserError
 from models.exported import SUFFIX, Exported
-from models.files import replacing, write_json
+from models.files import check_writable, is_file, replacing, write_json
 from models.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
@@ -104,6 +104,34 @@ def manifest_path(weights: Path) -> Path:
     return beside(weights, ".json")
 
 
+def check_place(weights: Path) -> None:
+    """Makes sure that a checkpoint can be written, and that its manifest writes nothing else over.
+
+    Raises:
+        UserError: The name does not end in `.weights.h5`, one of the two files cannot be written, or a file
+            of another kind has the manifest's name.
+    """
+    place = manifest_path(weights)
+    check_writable(weights)
+    check_manifest_place(place)
+
+
+def check_manifest_place(place: Path) -> None:
+    """Makes sure that a manifest can be written, in place of no file but another manifest.
+
+    Raises:
+        UserError: It cannot.
+    """
+    check_writable(place)
+    if place.exists():
+        try:
+            Manifest.read(place)
+        except UserError:
+            raise UserError(
+                f"{place} would be written over and is no manifest of weights: choose another name by --out."
+            ) from None
+
+
 def beside(weights: Path, suffix: str) -> Path:
     """Returns the path of the same name with another suffix than that of a weights or exported file."""
     name = weights.name
@@ -149,7 +177,7 @@ def read_manifest(weights: Path) -> Manifest:
     Raises:
         UserError: A file is missing or broken, or the hash differs.
     """
-    if not weights.is_file():
+    if not is_file(weights):
         raise UserError(
             f"There is no weights file {weights}: give the path of a {WEIGHTS_SUFFIX} file, "
             "or leave --weights out for the shipped policy."

@@ -94,17 +94,10 @@ def _check_manifest_place(place: Path, weights: Path) -> None:
     Raises:
         UserError: One would be.
     """
-    check_writable(place)
+    checkpoint.check_manifest_place(place)
     owner = checkpoint.beside(place.with_suffix(SUFFIX), checkpoint.WEIGHTS_SUFFIX)
     if owner.exists() and owner.resolve() != weights.resolve():
         raise UserError(f"{place} is the manifest of {owner}: choose another name by --out.")
-    if place.exists():
-        try:
-            Manifest.read(place)
-        except UserError:
-            raise UserError(
-                f"{place} would be written over and is no manifest of weights: choose another name by --out."
-            ) from None
 
 
 def _ours(weights: Path) -> _Source:

@@ -58,6 +58,14 @@ def replacing(path: Path) -> Iterator[Path]:
         ) from error
 
 
+def is_file(path: Path) -> bool:
+    """Returns whether there is such a file that may be looked at, whatever the name."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def write_json(path: Path, content: Any) -> None:
     """Writes JSON; a reader sees the old file or the new one, never a part."""
     with replacing(path) as partial:

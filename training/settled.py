@@ -18,8 +18,8 @@ def settle(file: Path, settings: dict[str, Any]) -> None:
     Raises:
         UserError: The folder was begun with others, or cannot be written.
     """
+    check_writable(file)
     if not file.exists():
-        check_writable(file)
         write_json(file, settings)
     elif read_json(file) != json.loads(json.dumps(settings)):
         raise UserError(

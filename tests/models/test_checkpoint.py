@@ -41,6 +41,16 @@ def test_a_manifest_without_the_newer_fields_is_read(saved):
     assert loaded.preprocessing.interpolation == "area"
 
 
+def test_a_place_for_a_checkpoint_is_that_of_no_other_file(saved, tmp_path):
+    (tmp_path / "package.json").write_text('{"name": "mine"}')
+    (tmp_path / "folder.json").mkdir()
+    checkpoint.check_place(saved[0])
+    for name, sentence in (("package", "is no manifest of weights"), ("folder", "cannot be written")):
+        with pytest.raises(UserError, match=sentence):
+            checkpoint.check_place(tmp_path / f"{name}.weights.h5")
+    assert (tmp_path / "package.json").read_text() == '{"name": "mine"}'
+
+
 def test_missing_weights(tmp_path):
     with pytest.raises(UserError, match=r"There is no weights file .*none\.weights\.h5"):
         checkpoint.load(tmp_path / "none.weights.h5")

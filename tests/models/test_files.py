@@ -4,11 +4,12 @@ import json
 import os
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
+from pathlib import Path
 
 import pytest
 
 from models.errors import UserError
-from models.files import check_writable, read_json, write_json
+from models.files import check_writable, is_file, read_json, write_json
 
 
 def test_a_check_leaves_no_file_and_changes_none(tmp_path):
@@ -39,6 +40,17 @@ def test_a_failed_write_leaves_the_old_content(tmp_path):
         write_json(path, {"a": object()})
     assert read_json(path) == {"a": 1}
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device here")
+def test_a_full_disk_is_one_sentence():
+    with pytest.raises(UserError, match=r"/dev/full cannot be written \(No space left on device\): make"):
+        write_json(Path("/dev/full"), [1])
+
+
+def test_a_name_that_no_system_takes_is_no_file(tmp_path):
+    assert not is_file(tmp_path / (300 * "a"))
+    assert not is_file(tmp_path)
 
 
 def test_a_link_stays_a_link_and_its_target_gets_the_content(tmp_path):

@@ -9,7 +9,8 @@ from controller.interface import Policy
 from controller.pixel_policy import load_policy_factory
 from controller.processes import map_in_processes
 from controller.runtime import limit_threads
-from training.carracing.demonstration import Demonstration
+from models.checkpoint import manifest_path
+from training.carracing.demonstration import Demonstration, Drive
 from training.carracing.recipe import PREPROCESSING, Recipe
 from training.carracing.rollout import roll_out
 
@@ -53,15 +54,31 @@ def round_weights(work: Path, number: int) -> Path:
     return work / f"round-{number}.weights.h5"
 
 
+def is_trained(work: Path, number: int) -> bool:
+    """Returns whether a round's network is there with its manifest, which is written last."""
+    return manifest_path(round_weights(work, number)).exists()
+
+
 def collect(drives: Round, on_drive: Callable[[], None] = lambda: None) -> None:
     """Makes the missing drives of a round in one process a core.
 
     Args:
         drives: The round.
         on_drive: Called after each drive.
+
+    Raises:
+        UserError: The network's weights cannot be used.
     """
+    if drives.missing and drives.weights is not None:
+        # Loading here first gives a clear error before any process starts.
+        load_policy_factory(drives.weights)
     for _ in map_in_processes(_make_drive, drives.missing, _start_worker, (drives,)):
         on_drive()
+
+
+def load_drives(drives: Round) -> list[Drive]:
+    """Reads how the drives of a round went, without their frames."""
+    return [Drive.load(drives.path(seed)) for seed in drives.seeds]
 
 
 def load_round(drives: Round) -> list[Demonstration]:

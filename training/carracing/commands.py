@@ -14,7 +14,7 @@ Work = Annotated[
     Path,
     typer.Option(help="Folder for drives and intermediate weights; work that is there is not done again."),
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of weights, batches and tracks.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of weights, batches and tracks.")]
 Scale = Annotated[
     float,
     typer.Option(min=0.01, max=10.0, help="Factor on the number of drives and epochs, for a quick trial."),
@@ -51,13 +51,13 @@ def train(
     working folder holds report.json and report.png with loss curves and the scores of each round.
     """
     use_onednn()
-    from models.checkpoint import manifest_path
-    from models.files import check_writable
+    from models.checkpoint import check_place
+    from sim_bridges.plots import check_picture
     from training.carracing.report import write_report
     from training.carracing.trainer import Trainer
 
-    manifest_path(out)
-    check_writable(out)
+    check_place(out)
+    check_picture(work / "report.png")
     console = Console()
     trainer = Trainer(work, Recipe(seed=seed).scaled(scale), Progress(console))
     trainer.run()

@@ -1,8 +1,11 @@
 """One recorded drive with the expert's advice for every frame, in memory and on disk."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -29,6 +32,16 @@ class Drive:
     drop_share: float
     score: float
     frames: int
+
+    @classmethod
+    def load(cls, path: Path) -> "Drive":
+        """Reads it from the file of a demonstration.
+
+        Raises:
+            UserError: The file is not a demonstration.
+        """
+        with _content(path) as content:
+            return _drive(content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +73,21 @@ class Demonstration:
         Raises:
             UserError: The file is not a demonstration.
         """
-        try:
-            with np.load(path, allow_pickle=False) as content:
-                drive = Drive(**json.loads(str(content["drive"])))
-                return cls(content["images"], content["times_s"], content["advice"], drive)
-        except (EOFError, OSError, KeyError, TypeError, ValueError, BadZipFile) as error:
-            raise UserError(
-                f"{path} is not a recorded drive ({error}): delete it to have it made again."
-            ) from None
+        with _content(path) as content:
+            return cls(content["images"], content["times_s"], content["advice"], _drive(content))
+
+
+@contextmanager
+def _content(path: Path) -> Iterator[Any]:
+    """Yields the content of a demonstration's file; what fails while it is read is one sentence."""
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            yield content
+    except (EOFError, OSError, KeyError, TypeError, ValueError, BadZipFile) as error:
+        raise UserError(
+            f"{path} is not a recorded drive ({error}): delete it to have it made again."
+        ) from None
+
+
+def _drive(content: Any) -> Drive:
+    return Drive(**json.loads(str(content["drive"])))

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from models.errors import UserError
 from models.files import write_json
-from training.carracing.collect import Round, load_round
+from training.carracing.collect import Round, load_drives
 from training.carracing.recipe import Recipe
 
 
@@ -27,14 +28,18 @@ def write_report(work: Path, recipe: Recipe) -> None:
 
 
 def _losses(history: Path) -> dict[str, list[float]]:
-    with history.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    return {key: [float(row[key]) for row in rows] for key in ("loss", "val_loss")}
+    """Returns the losses of each epoch; one that a killed training made twice counts as it was made last."""
+    try:
+        with history.open(newline="") as file:
+            epochs = {int(row["epoch"]): row for row in csv.DictReader(file)}
+        return {key: [float(epochs[n][key]) for n in sorted(epochs)] for key in ("loss", "val_loss")}
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{history} tells of no training ({error}): train in another folder.") from None
 
 
 def _scores(drives: Round) -> dict[str, Any]:
     """Returns the mean score of a round's drives, apart for those with all frames and those without."""
-    made = [demonstration.drive for demonstration in load_round(drives)]
+    made = load_drives(drives)
     complete = [drive.score for drive in made if drive.drop_share == 0]
     thinned = [drive.score for drive in made if drive.drop_share > 0]
     return {

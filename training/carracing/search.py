@@ -15,9 +15,9 @@ from training.carracing.expert import DrivingStyle
 from training.carracing.rollout import expert_score
 from training.carracing.styles import STYLES
 
-Minutes = Annotated[float, typer.Option(help="How long to search.")]
-Tracks = Annotated[int, typer.Option(help="Tracks a style is scored on in a generation.")]
-Seed = Annotated[int, typer.Option(help="Seed of the search.")]
+Minutes = Annotated[float, typer.Option(min=0.0, help="How long to search.")]
+Tracks = Annotated[int, typer.Option(min=1, help="Tracks a style is scored on in a generation.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the search.")]
 
 
 def search(

@@ -1,6 +1,5 @@
 """Makes the CarRacing policy: drives, trains, drives again; killed anywhere, it goes on where it was."""
 
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -15,12 +14,13 @@ from models.checkpoint import Manifest
 from models.driver import LanDriver
 from models.versions import versions
 from training.carracing.chunks import Chunks
-from training.carracing.collect import Round, collect, load_round, round_weights
+from training.carracing.collect import Round, collect, is_trained, load_round, round_weights
 from training.carracing.demonstration import Demonstration
 from training.carracing.recipe import PREPROCESSING, Recipe
 from training.optimizer import averaged_adamw, without_optimizer
 from training.progress import Progress
 from training.settled import settle
+from training.unfinished import epochs_done, keep_unfinished, load_unfinished
 
 POLICY_NAME = "carracing-lan"
 OUTPUTS = {
@@ -33,6 +33,7 @@ LOSS_WEIGHTS = (10.0, 1.0, 4.0)
 VALIDATION_BATCHES = 10
 
 
+@keras.saving.register_keras_serializable(package="liquid_drive")
 def command_loss(wanted: Any, given: Any) -> Any:
     """Returns the weighted mean squared error of commands, one value for each frame: `(B, T)`."""
     return ops.mean(ops.square(wanted - given) * ops.convert_to_tensor(LOSS_WEIGHTS), axis=-1)
@@ -60,7 +61,7 @@ class Trainer:
         validation: list[Demonstration] = []
         for number in range(self.recipe.rounds):
             self.drive(number)
-            if number + 1 < self.recipe.rounds and round_weights(self.work, number + 1).exists():
+            if is_trained(self.work, number):
                 continue
             for earlier in range(number + 1) if not training else (number,):
                 self._split(load_round(Round.of(self.work, self.recipe, earlier)), training, validation)
@@ -88,34 +89,39 @@ class Trainer:
 
     def train(self, number: int, training: list[Demonstration], validation: list[Demonstration]) -> None:
         """Trains after a round, starting from the weights of the round before."""
+        epochs = self.recipe.epochs(number)
+        unfinished = self.work / f"round-{number}.unfinished.keras"
+        network = load_unfinished(unfinished) or self._new_network(number)
+        batches = self._batches(training, number)
+        with self.progress.task(f"Round {number}: training", epochs * self.recipe.batches) as advance:
+            network.fit(
+                batches,
+                initial_epoch=epochs_done(network, self.recipe.batches),
+                epochs=epochs,
+                validation_data=self._validation_data(validation),
+                verbose=0,
+                callbacks=[
+                    keras.callbacks.CSVLogger(self.work / f"round-{number}.csv", append=True),
+                    _Follow(batches, advance),
+                    keep_unfinished(network, unfinished),
+                ],
+            )
         weights = round_weights(self.work, number)
-        if weights.exists():
-            return
+        checkpoint.save(weights, without_optimizer(network), self._manifest(number))
+        unfinished.unlink()
+
+    def _new_network(self, number: int) -> LanDriver:
+        """Returns the network of a round before its training."""
         recipe = self.recipe
-        epochs = recipe.epochs(number)
         keras.utils.set_random_seed(recipe.seed)
         network = LanDriver(image_shape=(PREPROCESSING.height, PREPROCESSING.width, 3))
         network.build()
         if number > 0:
             network.load_weights(round_weights(self.work, number - 1))
-        optimizer = averaged_adamw(recipe.learning_rate, epochs * recipe.batches, momentum=0.995)
+        steps = recipe.epochs(number) * recipe.batches
+        optimizer = averaged_adamw(recipe.learning_rate, steps, momentum=0.995)
         network.compile(optimizer=optimizer, loss=command_loss)
-        batches = self._batches(training, number)
-        backup = self.work / f"round-{number}.backup"
-        with self.progress.task(f"Round {number}: training", epochs * recipe.batches) as advance:
-            network.fit(
-                batches,
-                epochs=epochs,
-                validation_data=self._validation_data(validation),
-                verbose=0,
-                callbacks=[
-                    keras.callbacks.BackupAndRestore(backup, delete_checkpoint=False),
-                    keras.callbacks.CSVLogger(self.work / f"round-{number}.csv", append=True),
-                    _Follow(batches, advance),
-                ],
-            )
-        checkpoint.save(weights, without_optimizer(network), self._manifest(number))
-        shutil.rmtree(backup, ignore_errors=True)
+        return network
 
     def _batches(self, drives: list[Demonstration], number: int, count: int | None = None) -> Chunks:
         recipe = self.recipe

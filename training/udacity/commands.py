@@ -81,8 +81,9 @@ def _train_lan(
     seed: int,
     scale: float,
 ) -> None:
-    from models.checkpoint import load, manifest_path, save
+    from models.checkpoint import check_place, load, save
     from models.export import export
+    from sim_bridges.plots import check_picture
     from training.progress import Progress
     from training.udacity.collect import Collection
     from training.udacity.judge import judge
@@ -90,8 +91,8 @@ def _train_lan(
     from training.udacity.report import write_report
     from training.udacity.trainer import Trainer
 
-    manifest_path(out)
-    check_writable(out)
+    check_place(out)
+    check_picture(work / "report.png")
     console = Console()
     collection = Collection(work / "drives", recordings, Recipe(seed=seed).scaled(scale))
     trainer = Trainer(work, collection, lambda weights: judge(weights, recordings), data, Progress(console))

@@ -13,12 +13,11 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import UserError
-from models.files import replacing
 from models.lan import LAN
 from models.published import INPUT_SHAPE, PREPROCESSING
 from sim_bridges.udacity.recording import Recording
 from sim_bridges.udacity.recording.balancing import balanced_weights
+from training.unfinished import epochs_done, keep_unfinished, load_unfinished, save_whole
 
 SIDE_STEERING = {"center": 0.0, "left": 0.15, "right": -0.15}
 CONVOLUTIONS = ((24, 5, 2), (36, 5, 2), (48, 5, 2), (64, 3, 1), (64, 3, 1))
@@ -125,39 +124,27 @@ def train(
         unfinished: The `.keras` file of an unfinished training, from epoch to epoch.
         callbacks: Told of each epoch.
     """
-    network = _begun(recipe, unfinished)
+    network = load_unfinished(unfinished) or _new(recipe)
     generator = FrameGenerator(recording, recipe)
     in_step = keras.callbacks.LambdaCallback(
-        on_epoch_begin=lambda epoch, _: setattr(generator, "epoch", epoch),
-        on_epoch_end=lambda *_: _save(network, unfinished),
+        on_epoch_begin=lambda epoch, _: setattr(generator, "epoch", epoch)
     )
     network.fit(
         generator,
-        initial_epoch=int(network.optimizer.iterations) // recipe.batches,
+        initial_epoch=epochs_done(network, recipe.batches),
         epochs=recipe.epochs,
         shuffle=False,
         verbose=0,
-        callbacks=[in_step, *callbacks],
+        callbacks=[in_step, *callbacks, keep_unfinished(network, unfinished)],
     )
     trained = build()
     trained.set_weights(network.get_weights())
-    _save(trained, weights)
+    save_whole(trained, weights)
     unfinished.unlink()
 
 
-def _begun(recipe: PilotnetRecipe, unfinished: Path) -> keras.Model:
-    """Returns the network as an unfinished training left it, or a new one."""
-    if unfinished.exists():
-        try:
-            return keras.models.load_model(unfinished)
-        except (OSError, ValueError) as error:
-            raise UserError(f"{unfinished} cannot be read ({error}): delete it to begin anew.") from error
+def _new(recipe: PilotnetRecipe) -> keras.Model:
     keras.utils.set_random_seed(recipe.seed)
     network = build()
     network.compile(keras.optimizers.Adam(recipe.learning_rate), loss="mean_squared_error")
     return network
-
-
-def _save(network: keras.Model, path: Path) -> None:
-    with replacing(path) as partial:
-        network.save(partial)

@@ -18,7 +18,7 @@ from controller.safety import SafetyLimits
 from controller.session import SessionSettings
 from models.checkpoint import WEIGHTS_SUFFIX, Manifest, manifest_path, sha256_of
 from models.errors import UserError
-from models.files import read_json, write_json
+from models.files import check_writable, read_json, write_json
 from sim_bridges.udacity.dialect import MPS_PER_MPH
 from sim_bridges.udacity.replay.drives import by_policy, drive_all
 from sim_bridges.udacity.replay.open_loop import open_loop
@@ -138,24 +138,31 @@ def main() -> None:
 def _score(recording: Path, subjects: list[Subject], out: Path) -> None:
     """Runs the drives of all subjects and writes their results."""
     limit_threads(1)
-    out.mkdir(parents=True, exist_ok=True)
+    check_writable(out / RESULTS)
     results = _others(out / RESULTS, {subject.title for subject in subjects})
     for subject in subjects:
         for row in scores(recording, subject):
             print(f"{subject.title}, {row['condition']}: {row['autonomy']:.1%}", flush=True)  # noqa: T201
             results.append(row)
+    write_json(out / RESULTS, {"results": results})
+    write_table(results, (out / RESULTS).with_suffix(".md"))
     for subject in subjects:
         if subject.weights.name.endswith(WEIGHTS_SUFFIX):
             note_scores(results, subject.weights)
-    write_json(out / RESULTS, {"results": results})
-    write_table(results, (out / RESULTS).with_suffix(".md"))
 
 
 def _others(path: Path, titles: set[str]) -> list[dict[str, Any]]:
-    """Returns the results of an earlier run, without those of these titles."""
+    """Returns the results of an earlier run, without those of these titles.
+
+    Raises:
+        UserError: The file holds none.
+    """
     if not path.exists():
         return []
-    return [row for row in read_json(path)["results"] if row["title"] not in titles]
+    content = read_json(path)
+    if not isinstance(content, dict) or "results" not in content:
+        raise UserError(f"{path} holds no results: name another folder by --out.")
+    return [row for row in content["results"] if row["title"] not in titles]
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from models.errors import UserError
 from tests.training.carracing.test_demonstration import demonstration
 from training.carracing.collect import Round, round_weights
 from training.carracing.recipe import Recipe
-from training.carracing.report import write_report
+from training.carracing.report import _losses, write_report
 from training.carracing.trainer import Trainer
 from training.progress import Progress
 
@@ -84,6 +84,21 @@ def test_killed_and_resumed_gives_the_weights_of_an_uninterrupted_training(tmp_p
 
 
 @pytest.mark.slow
+def test_a_round_whose_manifest_was_not_written_is_finished(tmp_path, uninterrupted, monkeypatch):
+    def die(*_):
+        raise KilledError
+
+    work = prepare(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpoint.Manifest, "write", die)
+        with pytest.raises(KilledError):
+            train(work)
+    resumed = checkpoint.load(train(work)).network
+    for one, other in zip(resumed.get_weights(), uninterrupted[1].network.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=2e-5)
+
+
+@pytest.mark.slow
 def test_finished_work_is_not_done_again(uninterrupted):
     work, _ = uninterrupted
     before = {path: path.stat().st_mtime_ns for path in work.rglob("*") if path.suffix in (".h5", ".npz")}
@@ -115,6 +130,13 @@ def test_reports_losses_and_scores(uninterrupted):
     assert [entry["drives"] for entry in rounds] == [3, 2]
     assert rounds[0]["score_all_frames"] == 12.5
     assert (work / "report.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_epoch_that_was_made_twice_is_reported_once(tmp_path):
+    (tmp_path / "round-0.csv").write_text("epoch,loss,val_loss\n0,3,4\n1,2,3\n1,1,2\n")
+    assert _losses(tmp_path / "round-0.csv") == {"loss": [3, 1], "val_loss": [4, 2]}
+    with pytest.raises(UserError, match=r"round-1\.csv tells of no training"):
+        _losses(tmp_path / "round-1.csv")
 
 
 def test_a_folder_of_another_recipe_is_refused(tmp_path):

@@ -16,7 +16,7 @@ from models.errors import UserError
 from models.preprocessing import Preprocessing
 from sim_bridges.udacity import replay_commands
 from sim_bridges.udacity.replay.direct import drive_directly
-from sim_bridges.udacity.replay.film import Film
+from sim_bridges.udacity.replay.film import filming_drives
 from sim_bridges.udacity.replay.options import DriveOptions
 from sim_bridges.udacity.replay.pacing import Pacing
 from sim_bridges.udacity.replay.plots import plot
@@ -173,13 +173,13 @@ def test_interventions_are_drawn(drawn, tmp_path):
 @pytest.mark.parametrize(("ending", "a_second"), [("gif", 10), ("mp4", 20)])
 def test_films_last_as_long_as_the_drives(drawn, tmp_path, ending, a_second):
     path = tmp_path / f"film.{ending}"
-    film = Film(path, 0.05, Preprocessing(160, 320, height=40, width=160, crop_top=55, color="yuv"))
+    preprocessing = Preprocessing(160, 320, height=40, width=160, crop_top=55, color="yuv")
     elapsed_s = 0.0
-    for _ in range(2):
-        world = World(drawn.take(slice(0, 30)), DriveOptions(20.0).world)
-        record = drive_directly(world, LanePolicy(), SETTINGS, Pacing(drop_frames=0.3), film.show)
-        elapsed_s += record.elapsed_s
-    film.close()
+    with filming_drives(path, 0.05, preprocessing) as film:
+        for _ in range(2):
+            world = World(drawn.take(slice(0, 30)), DriveOptions(20.0).world)
+            record = drive_directly(world, LanePolicy(), SETTINGS, Pacing(drop_frames=0.3), film.show)
+            elapsed_s += record.elapsed_s
     video = cv2.VideoCapture(str(path))
     count = 0
     while video.read()[0]:
