@@ -64,7 +64,7 @@ def _table(rows: list[Row]) -> Table:
     )
     for row in rows:
         figures = (report.figure(row[key]) for key in ("value", "min", "max"))
-        table.add_row(row["metric"], *figures, row["unit"], row["asked"], row["against"])
+        table.add_row(row["metric"], *figures, row["unit"], report.asked(row), row["against"])
     return table
 
 

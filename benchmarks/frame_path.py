@@ -7,9 +7,11 @@ are left out; the loop's benchmark has them.
 
 `vs_limit` divides our time by that of what cannot be spared: decoding by simplejpeg, the fastest decoder
 found, and the network's arithmetic at the speed of a product of two large matrices by as many threads as the
-network gets. `part` tells where our time goes, each part on its own, beside its limit. Most above the limit
-is the network's, and much of that no engine can spare: a convolution with some tens of filters
-is a narrow matrix product, which does not fill the processor's units as a large one does.
+network gets. `part` tells where our time goes, each part on its own, beside its limit, and `part.rest` how
+much longer the whole takes than the parts do one by one: in turn with the others none finds its caches and
+the network its second thread as it left them. Of what the network takes above its limit, much no engine can
+spare: a convolution with some tens of filters is a narrow matrix product, which does not fill the processor's
+units as a large one does.
 `convolutions.vs_limit` is the time of bare matrix products of the convolutions' shapes, by OpenBLAS, without
 gathering pixels, activations or the rest of the network, as a multiple of the limit of the whole network's
 arithmetic; `vs_bare_products` is `vs_limit` with these products in the arithmetic's place. LiteRT takes as
@@ -236,7 +238,12 @@ def _limits(rounds: Rounds, arithmetic: Arithmetic) -> list[Row]:
             f"bare products {1e6 * arithmetic.products_s:.0f} us, limit {1e6 * arithmetic.seconds:.0f} us",
         ),
     ]
-    for name in PARTS:
+    in_turn = [name for name in PARTS if name != "network_one_thread"]
+    medians_s["rest"] = [
+        whole_s - sum(parts_s)
+        for whole_s, *parts_s in zip(ours_s, *(medians_s[name] for name in in_turn), strict=True)
+    ]
+    for name in (*PARTS, "rest"):
         share = statistics.median(medians_s[name]) / statistics.median(ours_s)
         limit = f"; limit {1e6 * limits[name]:.0f} us: {reasons[name]}" if name in limits else ""
         against = f"{share:.0%} of our way{limit}"

@@ -7,8 +7,8 @@ attends no more than its eight best keys. The published form is not measured whe
 `memory` has one such case. `full` returns all time steps, `last` only
 the newest; the last step is compared with all steps of the others, since they compute all of them, and in
 `vs_mha_last` with a single query of `MultiHeadAttention`. `backward` is the forward pass with all gradients.
-`profile` is where the time of one compiled pass goes: its three largest stages, each compiled alone, so that
-their shares need not add up to 100 %.
+`profile` is where the time of one compiled pass goes: its two stages, each compiled alone, so that their
+shares need not add up to 100 %.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def _compile(
 
 
 def _profile(length: int) -> list[Row]:
-    """Return the shares of the stages of one compiled pass, each compiled alone."""
+    """Return the shares of the two stages of one compiled pass, each compiled alone."""
     lan = LAN(FEATURES, HEADS, return_sequences=True)
     random = np.random.default_rng(0)
     x = tf.constant(random.normal(size=(1, length, FEATURES)), tf.float32)
@@ -161,7 +161,6 @@ def _profile(length: int) -> list[Row]:
             lambda x: [d(x) for d in (lan.q_dense, lan.k_dense, lan.v_dense, lan.out_dense)],
             (x,),
         ),
-        "logits": (lambda u, v: factorised.logits(u, v, 1e-6), (queries, keys)),
         "attention": (
             lambda u, v, values: factorised.attend(u, v, 1e-6, values),
             (queries, keys, values),
@@ -173,11 +172,8 @@ def _profile(length: int) -> list[Row]:
         stage(*arguments)
         compiled[name] = lambda stage=stage, arguments=arguments: stage(*arguments)
     rounds = alternate(compiled, SECONDS)
-    for times in rounds:
-        times["softmax_and_values"] = times["attention"] - times["logits"]
     return [
-        _share(f"layer.profile.jit.T{length}.{name}", rounds, name)
-        for name in ("logits", "softmax_and_values", "projections")
+        _share(f"layer.profile.jit.T{length}.{name}", rounds, name) for name in ("attention", "projections")
     ]
 
 

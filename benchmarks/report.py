@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import platform
 import re
@@ -13,6 +14,9 @@ from benchmarks.timing import Row
 
 REPORT = Path("docs/benchmarks.md")
 PLOTS = Path("docs/benchmarks")
+
+_BOUND = re.compile(r"(<=|>=|<|>) ([\d.e-]+)(?:/([\d.]+))?")
+_COMPARISONS = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt}
 
 _LAYER_METRIC = re.compile(
     r"layer\.(?P<scope>full|last)\.(?P<compiler>graph|jit)\.T(?P<length>\d+)\.B(?P<batch>\d+)"
@@ -88,9 +92,24 @@ def _table(rows: Iterable[Row]) -> str:
     lines = ["| metric | value | min | max | unit | asked | against |", "|---|---:|---:|---:|---|---|---|"]
     for row in rows:
         figures = [figure(row[key]) for key in ("value", "min", "max")]
-        cells = [f"`{row['metric']}`", *figures, row["unit"], row["asked"], row["against"]]
+        cells = [f"`{row['metric']}`", *figures, row["unit"], asked(row), row["against"]]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def asked(row: Row) -> str:
+    """Return what was asked, and whether it is missed."""
+    return f"{row['asked']}, **missed**" if missed(row) else row["asked"]
+
+
+def missed(row: Row) -> bool:
+    """Return whether a figure is not as asked: `<= 1.5`, `>= 60`, `< 1/255`, with a remark or without."""
+    found = _BOUND.match(row["asked"])
+    if found is None or row["value"] is None:
+        return False
+    comparison, bound, divisor = found.groups()
+    limit = float(bound) / float(divisor or 1)
+    return not _COMPARISONS[comparison](row["value"], limit)
 
 
 def _layer_section(rows: list[Row]) -> list[str]:
@@ -119,8 +138,8 @@ def _pivot(lengths: Mapping[int, Mapping[str, Row]]) -> str:
 def _cell(row: Row | None) -> str:
     if row is None:
         return "not measured"
-    asked = f"; asked {row['asked']}" if row["asked"] else ""
-    return f"**{figure(row['value'])}** ({figure(row['min'])} to {figure(row['max'])}{asked})"
+    wanted = f"; asked {asked(row)}" if row["asked"] else ""
+    return f"**{figure(row['value'])}** ({figure(row['min'])} to {figure(row['max'])}{wanted})"
 
 
 def _plot(groups: Mapping[tuple[str, ...], Mapping[int, Mapping[str, Row]]]) -> str:

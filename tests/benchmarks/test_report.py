@@ -51,6 +51,23 @@ def test_a_median_stands_with_its_spread_and_a_single_figure_alone(page: Path) -
     assert "| `memory.mb` | 7 |  |  | MB |  | nothing |" in page.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(
+    ("value", "asked", "told"),
+    [
+        (1.43, "<= 1.3", "<= 1.3, **missed**"),
+        (1.3, "<= 1.3", "<= 1.3"),
+        (59.9, ">= 60", ">= 60, **missed**"),
+        (1.7, "<= 1.6 (goal 1.2)", "<= 1.6 (goal 1.2), **missed**"),
+        (6e-7, "<= 1e-5", "<= 1e-5"),
+        (250, "< 250", "< 250, **missed**"),
+        (0.004, "<= 1/255", "<= 1/255, **missed**"),
+        (5.0, "", ""),
+    ],
+)
+def test_what_is_not_as_asked_is_marked(value: float, asked: str, told: str) -> None:
+    assert report.asked(row("loop.ratio", value, "ratio", "nothing", asked)) == told
+
+
 def test_a_result_names_what_computed_it(page: Path) -> None:
     write("loop", 1.0)
     assert f"with numpy {MEASURED['versions']['numpy']}." in page.read_text(encoding="utf-8")
