@@ -149,6 +149,7 @@ def evaluate(
     _check_outputs(json_file, plot, video)
     part = read_part(recording, rows)
     limit_threads(1)
+    sha256 = sha256_of(weights)
     network = load_network(weights, runtime)
     policy = PixelPolicy(network)
     warm_up(policy)
@@ -174,7 +175,7 @@ def evaluate(
     results = report(records, asked | options.to_json())
     results |= {
         "policy": network.manifest.name,
-        "sha256": sha256_of(weights),
+        "sha256": sha256,
         "open_loop": asdict(open_loop(policy, part)),
     }
     _finish(console, results, records, json_file, plot)
