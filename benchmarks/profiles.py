@@ -94,7 +94,7 @@ def _udacity_drives(recording: Recording) -> Callable[[], udacity.Drives]:
         each = (
             udacity.roll_out(scene, PREPROCESSING, odds, Recipe().drive_frames, random) for _ in range(DRIVES)
         )
-        return udacity.Drives.joined(list(each))
+        return udacity.Drives.joined(each, DRIVES)
 
     return drive
 

@@ -64,7 +64,7 @@ def collect(collection: Collection, on_block: Callable[[], None] = lambda: None)
         on_block()
     for _ in map_in_processes(_make_block, missing, _start_worker, (collection, _habits_m(places))):
         on_block()
-    return Drives.joined([Drives.load(path) for path in collection.blocks])
+    return Drives.joined((Drives.load(path) for path in collection.blocks), collection.recipe.drives)
 
 
 def scenes(recordings: tuple[Recording, ...]) -> list[Scene]:
@@ -127,4 +127,4 @@ def _make_block(path: Path) -> None:
                 _worker["habits_m"][place],
             )
         )
-    Drives.joined(drives).save(path)
+    Drives.joined(drives, len(drives)).save(path)

@@ -1,5 +1,6 @@
 """Short drives beside the recorded line, with the advice that leads back to it at every frame."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -39,9 +40,22 @@ class Drives:
     poses: NDArray[np.float32]
 
     @classmethod
-    def joined(cls, parts: list["Drives"]) -> "Drives":
-        """Returns the drives of all parts."""
-        return cls(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls)))
+    def joined(cls, parts: Iterable["Drives"], count: int) -> "Drives":
+        """Returns the drives of all parts, `count` together, of which no two have to be in memory at once."""
+        begin = 0
+        for part in parts:
+            if begin == 0:
+                shapes = {name: (count, *array.shape[1:]) for name, array in part.arrays().items()}
+                whole = {name: np.empty(shape, part.arrays()[name].dtype) for name, shape in shapes.items()}
+            end = begin + len(part.times_s)
+            for name, array in part.arrays().items():
+                whole[name][begin:end] = array
+            begin = end
+        return cls(**whole)
+
+    def arrays(self) -> dict[str, Any]:
+        """Returns the arrays by their names."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @classmethod
     def load(cls, path: Path) -> "Drives":
@@ -58,9 +72,8 @@ class Drives:
 
     def save(self, path: Path) -> None:
         """Writes the drives; a reader sees all of them or none."""
-        arrays: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
         with replacing(path) as partial:
-            np.savez(partial, **arrays)
+            np.savez(partial, **self.arrays())
 
 
 @dataclass(frozen=True, slots=True)
