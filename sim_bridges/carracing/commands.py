@@ -53,9 +53,11 @@ def carracing(
         car = CarRacing(environment, drop_frames)
         driven = [_drive_shown(console, car, policy, track, film) for track in evaluation.seeds]
         environment.close()
-        if json_file:
-            write_json(json_file, report(evaluation, manifest, driven))
-        _show_summary(console, driven)
+        try:
+            if json_file:
+                write_json(json_file, report(evaluation, manifest, driven))
+        finally:
+            _show_summary(console, driven)
     if video:
         console.print(f"Video: {video}", markup=False, soft_wrap=True)
 
@@ -89,9 +91,11 @@ def evaluate(
             driven.append(episode)
             mean = np.mean([e.score for e in driven])
             bars.update(task, advance=1, description=f"Driving, mean so far {mean:.1f}")
-    if json_file:
-        write_json(json_file, report(evaluation, manifest, driven))
-    _show_summary(console, driven)
+    try:
+        if json_file:
+            write_json(json_file, report(evaluation, manifest, driven))
+    finally:
+        _show_summary(console, driven)
     if update_manifest:
         note_scores(evaluation, manifest, driven)
 

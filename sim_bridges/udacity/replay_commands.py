@@ -234,14 +234,15 @@ def _finish(
     console: Console, results: dict[str, Any], records: Any, json_file: Path | None, plot: Path | None
 ) -> None:
     """Writes what was asked for and prints the results."""
-    if json_file:
-        write_json(json_file, results)
+    try:
+        if json_file:
+            write_json(json_file, results)
+    finally:
+        _print(console, results)
     if plot:
         from sim_bridges.udacity.replay.plots import plot as draw
 
         draw(records, plot)
-    _print(console, results)
-    if plot:
         console.print(f"Plot: {plot}", markup=False, soft_wrap=True)
 
 
