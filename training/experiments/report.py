@@ -96,10 +96,10 @@ def markdown(experiment: Experiment, found: list[Row]) -> str:
 
 
 def _at_the_edge(table: list[Row], budget: Budget) -> list[str]:
-    """Returns a sentence on the models for which a larger learning rate than those on offer may be better."""
-    rates = {row["model"]: row["learning_rates"] for row in table}
+    """Returns a sentence where larger learning rates than those on offer may be better for most models."""
+    rates = {row["model"]: row["learning_rates"] for row in table if row["smaller_is_better"] is not None}
     edge = [model for model, chosen in rates.items() if chosen == [max(budget.rates)]]
-    if len(budget.rates) == 1 or not edge:
+    if len(budget.rates) == 1 or 2 * len(edge) <= len(rates):
         return []
     return [
         f"The largest rate on offer, {max(budget.rates):g}, was the best for {len(edge)} of {len(rates)} "

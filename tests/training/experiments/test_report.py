@@ -1,7 +1,8 @@
 import pytest
 from PIL import Image
 
-from training.experiments.report import plot, verdict
+from training.experiments.report import _at_the_edge, plot, verdict
+from training.experiments.study import Budget
 
 
 def row(
@@ -81,6 +82,14 @@ def test_attention_that_is_better_somewhere_does_not_average_as_the_rival_does()
 def test_a_choice_that_helps_somewhere_is_not_said_to_help_nowhere():
     pairs = [(row(1.0, entropy=0.5, metric=f"{mean}"), row(mean, metric=f"{mean}")) for mean in (0.5, 2.0)]
     assert verdict(pairs).endswith("chooses among the steps (entropy 0.50 of that of equal weights).")
+
+
+@pytest.mark.parametrize(("chosen", "told"), [([0.01], 1), ([0.003], 0), ([0.003, 0.01], 0)])
+def test_says_where_the_largest_rate_was_the_best_for_most(chosen, told):
+    models = [row(1.0, model=name) | {"learning_rates": chosen} for name in ("one", "other")]
+    others = [row(1.0, model="third") | {"learning_rates": [0.003]}]
+    assert len(_at_the_edge(models + others, Budget(epochs=1, rates=(0.003, 0.01)))) == told
+    assert not _at_the_edge(models, Budget(epochs=1, rates=(0.01,)))
 
 
 def test_leaves_a_table_of_one_model_out_of_the_picture_beside_others(tmp_path):
