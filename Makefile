@@ -7,7 +7,9 @@ BIN := .venv/bin
 setup: .venv/installed
 
 .venv/installed: pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
+	@$(PYTHON) -c 'import sys; (3, 10) <= sys.version_info < (3, 14) or sys.exit( \
+		"This is Python %d.%d, and 3.10 to 3.13 will do: make PYTHON=python3.13" % sys.version_info[:2])'
+	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
 	touch $@
 
@@ -26,11 +28,7 @@ lint: setup
 docker-test: setup
 	$(BIN)/python -m tests.docker.drive $(TARGETS)
 
-.venv/with-rivals: .venv/installed
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[bench]"
-	touch $@
-
-bench: .venv/with-rivals
+bench: setup
 	$(BIN)/python -m benchmarks $(NAME)
 
 soak: setup

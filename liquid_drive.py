@@ -2,6 +2,8 @@
 
 import os
 import sys
+from importlib import metadata
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -15,6 +17,16 @@ from sim_bridges.udacity import recording_commands, replay_commands
 from training.carracing import commands as carracing_training
 from training.experiments import commands as experiments
 from training.udacity import commands as udacity_training
+
+EXTRAS = {
+    **dict.fromkeys(("gymnasium", "Box2D", "pygame", "PIL"), "carracing"),
+    **dict.fromkeys(("tensorflow", "keras", "h5py"), "tensorflow"),
+    "matplotlib": "training",
+    "ncps": "experiments",
+    "keras_nac": "experiments",
+    "cma": "search",
+}
+"""Which of our extras brings a package that does not come along anyway."""
 
 OUR_PACKAGES = ("", "controller", "models", "sim_bridges", "training")
 DRIVING, MAKING = "Driving", "Making and measuring weights"
@@ -55,6 +67,21 @@ for group in (simulate, collect):
     group.callback()(lambda: None)
 
 
+def _show_version(asked: bool) -> None:
+    if asked:
+        Console().print(f"liquid-drive {metadata.version('liquid-drive')}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def front_door(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version.")
+    ] = False,
+) -> None:
+    """Takes the options that belong to no command."""
+
+
 def main() -> None:
     """Runs the command line; an error that the user can mend ends it with one sentence and exit code 2."""
     _silence_native_code()
@@ -67,7 +94,8 @@ def main() -> None:
         package = (error.name or "").partition(".")[0]
         if package in OUR_PACKAGES:
             raise
-        _exit_with(f"This needs {package}, which is not installed: pip install 'liquid-drive[all]'.")
+        ours = f"'liquid-drive[{EXTRAS[package]}]'" if package in EXTRAS else "liquid-drive again"
+        _exit_with(f"This needs {package}, which is not installed: pip install {ours}.")
 
 
 def _exit_with(sentence: str) -> None:

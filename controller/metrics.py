@@ -1,6 +1,10 @@
 """What the service counts and times, for Prometheus."""
 
+from itertools import permutations
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from controller.safety import State
 
 _LATENCY_BUCKETS_S = (
     0.0005,
@@ -19,6 +23,10 @@ _LATENCY_BUCKETS_S = (
     0.5,
     1.0,
 )
+
+DROPPED = ("replaced", "folded", "late")
+FAILURES = ("broken", "policy", "deadline")
+REFUSED = ("address", "name", "full", "too many messages")
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -68,6 +76,17 @@ class Metrics:
         )
         self.vehicles = Gauge("liquid_drive_vehicles", "Connected vehicles", ["state"], registry=registry)
         self.chains = Gauge("liquid_drive_chains", "Telemetry chains that are alive", registry=registry)
+        self._begin_at_zero()
+
+    def _begin_at_zero(self) -> None:
+        """Makes the series of all known labels: Prometheus sees no rise where a series begins with 1."""
+        for state in State:
+            self.frames.labels(state.value)
+        for before, after in permutations(State, 2):
+            self.transitions.labels(before.value, after.value)
+        for counter, labels in ((self.dropped, DROPPED), (self.failures, FAILURES), (self.refused, REFUSED)):
+            for label in labels:
+                counter.labels(label)
 
     def page(self) -> bytes:
         """Returns all metrics in the text form that Prometheus reads."""

@@ -74,13 +74,17 @@ class Recorder:
         self._writing = False
         self._closed = False
         self._failed = False
+        self._has_gap = False
         self._thread: threading.Thread | None = None
         self.drive: Path | None = None
 
     def record(self, frame: RecordedFrame) -> None:
         """Has a frame written, without waiting for it; on a disk that cannot keep up, frames are left out."""
         with self._changed:
-            if self._failed or self._closed or len(self._backlog) >= BACKLOG_MAX:
+            if self._failed or self._closed:
+                return
+            if len(self._backlog) >= BACKLOG_MAX:
+                self._tell_of_gap()
                 return
             if self._thread is None and not self._start():
                 return
@@ -114,6 +118,12 @@ class Recorder:
             return False
         self._thread = thread
         return True
+
+    def _tell_of_gap(self) -> None:
+        """Says once for each drive that it will not be whole."""
+        if not self._has_gap:
+            self._has_gap = True
+            log(logging.WARNING, "disk too slow, frames left out", vehicle=self._vehicle, folder=self._folder)
 
     def _give_up(self, why: object) -> None:
         log(

@@ -9,6 +9,7 @@ import secrets
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NoReturn
 
 ANYWHERE = "0.0.0.0"  # noqa: S104
 ROUTES = Path("/proc/net/route")
@@ -111,8 +112,8 @@ def token(given: str | None, file: Path = TOKEN_FILE) -> str:
         given: The secret from the environment; without one the file's is used, and at first a random one.
         file: Where it is kept, readable by user and group.
     """
-    if given is None and file.is_file():
-        return file.read_text()
+    if given is None and file.is_file() and (kept := file.read_text().strip()):
+        return kept
     secret = given or secrets.token_urlsafe(32)
     partial = file.with_name(f"{file.name}.partial")
     partial.touch(mode=0o640)
@@ -130,10 +131,16 @@ def main() -> None:
         os.environ["LIQUID_DRIVE_TOKEN"] = token(os.environ.get("LIQUID_DRIVE_TOKEN") or None)
         command = ["liquid-drive", "serve", *options(os.environ), *sys.argv[1:]]
     except SettingError as error:
-        sys.exit(f"Error: {error}")
+        _exit_with(str(error))
     except OSError as error:
-        sys.exit(f"Error: {error}: mount a folder there that user {os.getuid()} may use.")
+        _exit_with(f"{error}: mount a folder there that user {os.getuid()} may use.")
     os.execvp(command[0], command)  # noqa: S606
+
+
+def _exit_with(sentence: str) -> NoReturn:
+    """Ends as the command line does where the user can mend what is wrong."""
+    print(f"Error: {sentence}", file=sys.stderr)  # noqa: T201
+    sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -42,29 +43,35 @@ def test_help_names_every_command_without_loading_tensorflow():
         assert command in result.stdout
 
 
+RECORDED = ("--data", "{recording}", "--work", "{folder}")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("missing", "arguments"),
+    ("missing", "remedy", "arguments"),
     [
-        ("gymnasium", ["carracing", "--episodes", "1"]),
-        ("gymnasium", ["evaluate", "carracing", "--episodes", "1"]),
-        ("pygame", ["collect", "carracing", "--work", "{folder}"]),
-        ("keras", ["train", "udacity", "--data", "{recording}", "--work", "{folder}"]),
-        ("keras", ["experiment", "imputation", "--quick", "--out", "{folder}"]),
-        ("eventlet", ["serve", "--port", "0"]),
-        ("socketio", ["doctor", "--port", "0"]),
+        ("gymnasium", "'liquid-drive[carracing]'", ["carracing", "--episodes", "1"]),
+        ("gymnasium", "'liquid-drive[carracing]'", ["evaluate", "carracing", "--episodes", "1"]),
+        ("pygame", "'liquid-drive[carracing]'", ["collect", "carracing", "--work", "{folder}"]),
+        ("keras", "'liquid-drive[tensorflow]'", ["train", "udacity", *RECORDED]),
+        ("keras", "'liquid-drive[tensorflow]'", ["experiment", "imputation", "--quick", "--out", "{folder}"]),
+        ("eventlet", "liquid-drive again", ["serve", "--port", "0"]),
+        ("socketio", "liquid-drive again", ["doctor", "--port", "0"]),
     ],
 )
-def test_a_package_that_is_not_installed(missing, arguments, tmp_path):
+def test_a_package_that_is_not_installed(missing, remedy, arguments, tmp_path):
     recording = draw_recording(tmp_path / "recording")
     filled = [argument.format(folder=tmp_path / "work", recording=recording) for argument in arguments]
     program = f"import sys; sys.modules[{missing!r}] = None; import liquid_drive; liquid_drive.main()"
     result = subprocess.run(  # noqa: S603
         [sys.executable, "-c", program, *filled], capture_output=True, text=True, timeout=300, check=False
     )
-    assert_one_sentence(
-        result, f"This needs {missing}, which is not installed: pip install 'liquid-drive[all]'"
-    )
+    assert_one_sentence(result, f"This needs {missing}, which is not installed: pip install {remedy}.")
+
+
+def test_tells_its_version():
+    result = liquid_drive("--version")
+    assert (result.returncode, result.stdout) == (0, f"liquid-drive {metadata.version('liquid-drive')}\n")
 
 
 @pytest.mark.slow

@@ -57,8 +57,8 @@ def _versions() -> Finding:
     if missing:
         return Finding(False, f"not installed: {', '.join(missing)}; run pip install liquid-drive again")
     versions |= {package: version for package in _OPTIONAL_PACKAGES if (version := _version(package))}
-    present = [f"Python {platform.python_version()}", *(f"{name} {text}" for name, text in versions.items())]
-    return Finding(True, ", ".join(present))
+    present = {"liquid-drive": _version("liquid-drive"), "Python": platform.python_version(), **versions}
+    return Finding(True, ", ".join(f"{name} {version}" for name, version in present.items()))
 
 
 def _required_packages() -> list[str]:

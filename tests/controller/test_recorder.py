@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from controller import recorder as recorder_module
 from controller.interface import Command
 from controller.recorder import RecordedFrame, Recorder, check_recordable
 from models.errors import UserError
@@ -237,3 +238,16 @@ def test_a_system_without_a_thread_left_stops_the_recording_only(tmp_path, monke
     assert not list(tmp_path.iterdir())
     (warning,) = caplog.records
     assert "can't start new thread" in str(warning.fields["why"])
+
+
+def test_a_disk_that_cannot_keep_up_is_told_of_once(tmp_path, monkeypatch, caplog):
+    ready = threading.Event()
+    monkeypatch.setattr(recorder_module, "_write_new", lambda *_: ready.wait(30))
+    recorder = Recorder(tmp_path, "1")
+    for number in range(recorder_module.BACKLOG_MAX + 5):
+        recorder.record(frame(number))
+    ready.set()
+    recorder.close()
+    recorder.wait_closed(30)
+    assert [record.message for record in caplog.records] == ["disk too slow, frames left out"]
+    assert recorder_module.BACKLOG_MAX <= len(rows(recorder.drive)) <= recorder_module.BACKLOG_MAX + 1

@@ -126,6 +126,10 @@ def test_the_token_is_given_or_stays_the_same_random_one(tmp_path):
     assert entrypoint.token(None, file) == made == file.read_text()
     assert entrypoint.token("given", file) == "given" == file.read_text()
     assert file.stat().st_mode & 0o007 == 0
+    file.write_text("by hand\n")
+    assert entrypoint.token(None, file) == "by hand"
+    file.write_text("\n")
+    assert len(entrypoint.token(None, file)) >= 32
 
 
 @pytest.mark.parametrize(("status", "healthy"), [(200, True), (503, False)])
@@ -147,11 +151,6 @@ def test_health_is_an_answer_of_200(status, healthy):
 def test_the_dashboard_asks_for_metrics_and_labels_that_the_service_has():
     metrics = Metrics()
     metrics.latency.labels("total").observe(0.01)
-    metrics.frames.labels("driving").inc()
-    metrics.dropped.labels("replaced").inc()
-    metrics.failures.labels("broken").inc()
-    metrics.transitions.labels("ready", "driving").inc()
-    metrics.refused.labels("address").inc()
     metrics.vehicles.labels(State.DRIVING.value).set(1)
     labels: dict[str, set[str]] = {}
     for line in metrics.page().decode().splitlines():

@@ -274,7 +274,8 @@ def write_report(runner: Runner) -> list[Path]:
         UserError: No model has run.
     """
     found = rows(runner)
-    left_out = f"Not installed, so left out: {', '.join(absent)}." if (absent := runner.absent()) else ""
+    absent = ", ".join(runner.absent())
+    left_out = f"Left out without `pip install 'liquid-drive[experiments]'`: {absent}." if absent else ""
     if not found:
         raise UserError(f"No model of {runner.experiment.name} could run here. {left_out}".strip())
     paths = [runner.out / f"results.{kind}" for kind in ("json", "md")]

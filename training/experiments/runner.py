@@ -167,9 +167,9 @@ class Runner:
                     yield study, contender, cells
 
     def absent(self) -> list[str]:
-        """Returns the contenders that could not take part because their package is not installed."""
+        """Returns the contenders that could not take part, with the package that is not installed."""
         return [
-            f"{contender.name} (package {contender.requires})"
+            f"{contender.name} ({contender.requires})"
             for contender in _contenders(self.experiment)
             if not contender.installed
         ]

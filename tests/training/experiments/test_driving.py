@@ -156,7 +156,7 @@ def test_who_is_not_installed_does_not_drive(tmp_path):
     experiment = replace(load("lane-keeping", None), studies=(study,))
     runner = Runner(tmp_path, experiment, 1, Progress(Console(quiet=True)))
     runner.run()
-    assert runner.absent() == ["CfC (package a_package_that_nobody_has)"]
+    assert runner.absent() == ["CfC (a_package_that_nobody_has)"]
     assert not list(runner.results())
 
 

@@ -64,7 +64,7 @@ def test_measures_every_cell_and_leaves_out_what_is_not_installed(finished):
         (OURS.name, 3),
         (RIVAL.name, 3),
     ]
-    assert runner(finished).absent() == ["not here (package a_package_that_nobody_has)"]
+    assert runner(finished).absent() == ["not here (a_package_that_nobody_has)"]
     for _, contender, cells in results:
         assert (cells[0]["attention"] is not None) == (contender is OURS)
         assert cells[0]["metrics"] != cells[1]["metrics"]
@@ -197,7 +197,7 @@ def test_reports_means_and_deviations_of_the_cells(finished):
         assert path.stat().st_size > 100
     text = (finished / "results.md").read_text()
     assert f"{row['mean']:.4g} ± {row['std']:.2g}" in text
-    assert "Not installed, so left out: not here" in text
+    assert "'liquid-drive[experiments]'`: not here (a_package" in text
 
 
 def test_docs_take_in_finished_results_and_keep_those_of_others(finished, tmp_path):
