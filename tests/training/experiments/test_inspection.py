@@ -18,7 +18,7 @@ def test_equal_weights_have_entropy_one_and_a_single_weight_zero():
     assert evenness(sharp, used)["largest_weight"] == pytest.approx(3.5)
 
 
-@pytest.mark.parametrize("name", ["LAN, elapsed", "window: 6 steps"])
+@pytest.mark.parametrize("name", ["time stamps: horizon only", "window: 6 steps"])
 def test_equal_keys_are_attended_evenly_within_the_layers_window(name):
     [study] = experiment(None).studies
     contender = next(contender for contender in study.contenders if contender.name == name)

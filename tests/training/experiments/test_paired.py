@@ -22,6 +22,8 @@ def cell(study, scores):
         "learning_rate": 1e-3,
         "training": {"loss": [1.0], "validation_loss": [0.5], "epoch_s": 1.0},
         "attention": None,
+        "date": "2026-01-01",
+        "versions": {"keras": "3"},
         "rides": rides,
     }
 
