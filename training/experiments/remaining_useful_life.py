@@ -23,22 +23,23 @@ from training.experiments.study import Budget, Experiment, Size, Study
 ABOUT = """\
 Bearings that ran until they failed: PRONOSTIA (IEEE PHM 2012; 1_1, 1_5 and 1_6 are reconstructed, their
 degradation label approximates the authors'; 1_1 to 3_3 are all there), XJTU-SY (1_1 to 1_5, 2_2, 2_4 and
-3_5) and HUST (1 and 6). A window is 16 rows drawn from the last 256, the newest among them, with their
-real times. The network gives degradation (0 to 1; XJTU-SY has no such label: the share of life that is
-over) and the remaining life in hours. "Random windows" is the paper's split: neighbours of the test
-windows are trained on, so it measures interpolation. "By bearing" tests on bearings of which neither the
-weights nor the learning rate, which each seed chooses for itself there, have seen anything; each seed has
-others. It validates on yet others; HUST has two bearings only, so there the seeds test on them in turn,
-and a fifth of the other one's life, in blocks that no window of training reaches into, validates. A row
-alone says much about the bearing, so three layers encode each and the head has a hidden one: with less, a
-layer that only averages leaves the network all but linear, and a table compares what layers bring along
-besides their view of time. In RMSE of the remaining life "LAN, elapsed" is below GRU on HUST's random
-windows alone, and there by less than one standard deviation; by bearing most differences are within the
-spread of the seeds, and the scores hang on single late windows. The score is the paper's asymmetric one
-(early exp(-e/13) - 1, late exp(e/10) - 1, summed over batches of 64, averaged over batches) with e in
-percent of the bearing's life, since its unit is not stated; so no figure here compares with published
-ones. Hours: PRONOSTIA recorded 0.1 s of every 10 s and XJTU-SY 1.28 s of every minute; HUST's file gives no
-such plan, so its hours are those of the recorded signal."""
+3_5) and HUST (1 and 6). A window is 16 rows drawn from the last 256, the newest among them, with their real
+times. The network gives degradation (0 to 1; XJTU-SY has no such label: the share of life that is over) and
+the remaining life in hours. "Random windows" is the paper's split: neighbours of the test windows are
+trained on, so it measures interpolation. "By bearing" tests on bearings of which neither the weights nor
+the learning rate, which each seed chooses for itself there, have seen anything; each seed has others. It
+validates on yet others; HUST has two bearings only, so there the seeds test on them in turn, and a fifth of
+the other one's life, in blocks that no window of training reaches into, validates. A row alone says much
+about the bearing, so three layers encode each and the head has a hidden one: with less, a layer that only
+averages leaves the network all but linear, and a table compares what layers bring along besides their view
+of time. In RMSE of the remaining life "LAN, elapsed" is below GRU on HUST's random windows alone, and there
+by less than one standard deviation, and below both layers of keras-nac on HUST's and PRONOSTIA's, while on
+XJTU-SY's it is above their LAN, within one; by bearing most differences are within the spread of the seeds,
+and the scores hang on single late windows. The score is the paper's asymmetric one (early exp(-e/13) - 1,
+late exp(e/10) - 1, summed over batches of 64, averaged over batches) with e in percent of the bearing's
+life, since its unit is not stated; so no figure here compares with published ones. Hours: PRONOSTIA
+recorded 0.1 s of every 10 s and XJTU-SY 1.28 s of every minute; HUST's file gives no such plan, so its
+hours are those of the recorded signal."""
 
 STEPS = 16
 REACH = 256
