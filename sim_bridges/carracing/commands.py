@@ -53,11 +53,7 @@ def carracing(
         car = CarRacing(environment, drop_frames)
         driven = [_drive_shown(console, car, policy, track, film) for track in evaluation.seeds]
         environment.close()
-        try:
-            if json_file:
-                write_json(json_file, report(evaluation, manifest, driven))
-        finally:
-            _show_summary(console, driven)
+        _finish(console, driven, json_file, report(evaluation, manifest, driven))
     if video:
         console.print(f"Video: {video}", markup=False, soft_wrap=True)
 
@@ -91,11 +87,7 @@ def evaluate(
             driven.append(episode)
             mean = np.mean([e.score for e in driven])
             bars.update(task, advance=1, description=f"Driving, mean so far {mean:.1f}")
-    try:
-        if json_file:
-            write_json(json_file, report(evaluation, manifest, driven))
-    finally:
-        _show_summary(console, driven)
+    _finish(console, driven, json_file, report(evaluation, manifest, driven))
     if update_manifest:
         note_scores(evaluation, manifest, driven)
 
@@ -131,6 +123,17 @@ def _latency(latencies_s: list[float]) -> str:
 
     found = percentiles_ms(latencies_s)
     return f"command after {found['p50']:.1f} ms (p50), {found['p99']:.1f} ms (p99)"
+
+
+def _finish(
+    console: Console, episodes: list[Episode], json_file: Path | None, results: dict[str, Any]
+) -> None:
+    """Writes the results where that was asked for, and shows them also where they cannot be written."""
+    try:
+        if json_file:
+            write_json(json_file, results)
+    finally:
+        _show_summary(console, episodes)
 
 
 def _show_summary(console: Console, episodes: list[Episode]) -> None:

@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from sim_bridges.udacity.replay.options import DriveOptions
     from sim_bridges.udacity.replay.trip import Image, Trip
 
-MOST_COLUMNS = 4
-"""Stretches of a recording that have a column each; `--json` tells of more."""
-
 SIMULATOR_URL = f"ws://127.0.0.1:{SIMULATOR_PORT}/socket.io/?EIO=4&transport=websocket"
 
 RecordingOption = Annotated[
@@ -44,10 +41,7 @@ StartHeading = Annotated[
 Noise = Annotated[float, typer.Option(min=0.0, max=255.0, help="Camera noise, standard deviation of 255.")]
 Brightness = Annotated[float, typer.Option(min=0.0, max=4.0, help="Factor on the camera's values.")]
 Shadow = Annotated[float, typer.Option(min=0.0, max=1.0, help="How dark shadows on the ground are.")]
-Latency = Annotated[
-    float,
-    typer.Option("--latency-ms", min=0.0, max=1000.0, help="Delay of each command."),
-]
+Latency = Annotated[float, typer.Option("--latency-ms", min=0.0, max=1000.0, help="Delay of each command.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of shadows, noise and left out frames.")]
 PlotFile = Annotated[Path | None, typer.Option("--plot", help="Draw ways and steering into this picture.")]
 VideoFile = Annotated[Path | None, typer.Option(help="Film the drive into this .gif or .mp4 file.")]
@@ -248,8 +242,10 @@ def _finish(
 
 def _print(console: Console, results: dict[str, Any]) -> None:
     """Prints a column of scores for all stretches together and, where they are few, for each."""
+    from sim_bridges.udacity.replay.plots import STRETCHES_MAX
+
     parts = {"all": results}
-    if 1 < len(results["stretches"]) <= MOST_COLUMNS:
+    if 1 < len(results["stretches"]) <= STRETCHES_MAX:
         parts |= {"rows {}:{}".format(*part["rows"]): part for part in results["stretches"]}
     table = Table()
     table.add_column("")

@@ -42,11 +42,11 @@ class Drives:
     @classmethod
     def joined(cls, parts: Iterable["Drives"], count: int) -> "Drives":
         """Returns the drives of all parts, `count` together, of which no two have to be in memory at once."""
+        whole: dict[str, Any] = {}
         begin = 0
         for part in parts:
-            if begin == 0:
-                shapes = {name: (count, *array.shape[1:]) for name, array in part.arrays().items()}
-                whole = {name: np.empty(shape, part.arrays()[name].dtype) for name, shape in shapes.items()}
+            if not whole:
+                whole = {name: np.empty((count, *x.shape[1:]), x.dtype) for name, x in part.arrays().items()}
             end = begin + len(part.times_s)
             for name, array in part.arrays().items():
                 whole[name][begin:end] = array

@@ -20,6 +20,7 @@ from training.udacity.collect import Collection, collect, scenes
 from training.udacity.drive import Drives
 from training.udacity.pipeline import ChunkSource, batches
 from training.udacity.recipe import FILTERS, PREPROCESSING
+from training.unfinished import save_whole
 
 POLICY_NAME = "udacity-lan"
 OUTPUTS = {"steering": "-1 (full left, 25 degrees) to 1 (full right)"}
@@ -78,7 +79,7 @@ class Trainer:
                     loss = self._fit(network, source, number)
                     checkpoint.save(self._weights(number), without_optimizer(network), self._manifest(number))
                     history[number] = {"loss": loss, "score": self._judge(self._weights(number))}
-                    network.save(self._state(number))
+                    save_whole(network, self._state(number))
                     write_json(self._history_path, history)
                     self._state(number - 1).unlink(missing_ok=True)
                 advance()

@@ -13,7 +13,7 @@ from sim_bridges.udacity.dialect import MPS_PER_MPH, STEERING_ANGLE_MAX_DEG
 
 JPEG_QUALITY = 75
 
-_NUMBER = re.compile(r"[-+]?(\d[\d,]*\.?\d*|\.\d+)(e[-+]?\d+)?|-?Infinity", re.ASCII | re.IGNORECASE)
+_NUMBER = re.compile(r"[-+]?(\d[\d,]*\.?\d*|\.\d+)([eE][-+]?\d+)?|-?Infinity", re.ASCII)
 
 
 class UnreadableCommandError(ValueError):
@@ -58,10 +58,11 @@ def _parse(payload: Mapping[str, object], key: str) -> float:
     if not isinstance(text, str):
         raise UnreadableCommandError(f"{key} is {type(text).__name__}, not text")
     # Python reads more than .NET does: underscores, other digits, other names of infinity.
-    if _NUMBER.fullmatch(text.strip()) is None:
+    number = text.strip()
+    if _NUMBER.fullmatch(number) is None:
         raise UnreadableCommandError(f"{key} is {text!r}")
-    value = float(text.replace(",", ""))
-    if math.isinf(value) and not text.strip().endswith("Infinity"):
+    value = float(number.replace(",", ""))
+    if math.isinf(value) and not number.endswith("Infinity"):
         raise UnreadableCommandError(f"{key} is out of range")
     return value
 

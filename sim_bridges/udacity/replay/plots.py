@@ -10,6 +10,7 @@ from sim_bridges.udacity.replay.trip import DriveRecord
 from sim_bridges.udacity.replay.world import INTERVENTION_M
 
 STRETCHES_MAX = 4
+"""Stretches of a recording that have a column each, in the picture and on the screen."""
 
 
 def plot(records: Sequence[DriveRecord], path: Path) -> None:
