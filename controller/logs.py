@@ -23,6 +23,13 @@ def log(level: int, event: str, **fields: object) -> None:
         _LOGGER.log(level, "%s", event, extra={"fields": fields})
 
 
+def errors_of(library: str) -> logging.Logger:
+    """Returns a logger for a library whose errors, and nothing less, are to be among the events."""
+    logger = _LOGGER.getChild(library)
+    logger.setLevel(logging.ERROR)
+    return logger
+
+
 class EventFormatter(logging.Formatter):
     """Writes a record as one line: UTC time, level, the event, and its fields as `key=value`."""
 

@@ -16,7 +16,8 @@ from typing import Any
 import eventlet
 import eventlet.wsgi
 from eventlet.event import Event
-from eventlet.greenio import GreenSocket
+from eventlet.greenio import GreenSocket, shutdown_safe
+from eventlet.greenpool import GreenPool
 from eventlet.greenthread import GreenThread
 from eventlet.websocket import FailedConnectionError, RFC6455WebSocket
 
@@ -25,6 +26,7 @@ from models.errors import UserError
 
 MESSAGE_MAX_BYTES = 1_000_000
 CONNECTIONS_MAX = 128
+ASKING_MAX = 64
 HEADER_TIMEOUT_S = 5.0
 
 _READ_AHEAD_BYTES = 65_536
@@ -127,6 +129,49 @@ class BoundedMessage(RFC6455WebSocket.Message):
         super().push(data, final)
 
 
+class QuietProtocol(eventlet.wsgi.HttpProtocol):
+    """Answers requests; those that are no HTTP leave no lines of another form among the service's events."""
+
+    def log_message(self, *_: Any) -> None:
+        """Writes nothing."""
+
+
+class Connections(GreenPool):
+    """The connections of a web server, one request each.
+
+    Those that have not yet said what they want leave room for others: where `ASKING_MAX` of them are silent
+    or say it byte by byte, the next one ends the oldest.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(CONNECTIONS_MAX)
+        self._asking: dict[GreenSocket, None] = {}
+
+    def spawn(self, serve: Callable[[Any], None], connection: list[Any]) -> GreenThread:
+        """Serves a connection, as the web server asks for it: `[address, socket, state]`."""
+        _, client, _ = connection
+        if len(self._asking) >= ASKING_MAX:
+            oldest = next(iter(self._asking))
+            self._asked(oldest)
+            shutdown_safe(oldest)
+        self._asking[client] = None
+        thread = super().spawn(serve, connection)
+        thread.link(lambda _: self._asked(client))
+        return thread
+
+    def noting_requests(self, app: WsgiApp) -> WsgiApp:
+        """Returns an application that notes whose request it was handed, and then does as this one."""
+
+        def handle(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+            self._asked(environ["eventlet.input"].get_socket())
+            return app(environ, start_response)
+
+        return handle
+
+    def _asked(self, client: GreenSocket) -> None:
+        self._asking.pop(client, None)
+
+
 class EventletBackend:
     """A web server on one thread.
 
@@ -196,16 +241,18 @@ class EventletBackend:
         silent = logging.getLogger("liquid_drive.wsgi")
         silent.addHandler(logging.NullHandler())
         silent.propagate = False
+        connections = Connections()
 
         def serve() -> None:
             eventlet.wsgi.server(
                 self._listener,
-                app,
+                connections.noting_requests(app),
                 log=silent,
                 log_output=False,
+                protocol=QuietProtocol,
                 debug=False,
-                max_size=CONNECTIONS_MAX,
-                keepalive=HEADER_TIMEOUT_S,
+                custom_pool=connections,
+                keepalive=False,
                 socket_timeout=HEADER_TIMEOUT_S,
                 url_length_limit=2048,
             )

@@ -14,7 +14,7 @@ import socketio
 
 from controller.access import Access
 from controller.interface import Observation, Policy
-from controller.logs import log
+from controller.logs import errors_of, log
 from controller.service import ControllerService
 from controller.session import SessionSettings
 from controller.web import web_app
@@ -98,6 +98,8 @@ class UdacityServer:
             ping_interval=PING_INTERVAL_S,
             ping_timeout=PING_TIMEOUT_S,
             max_http_buffer_size=MESSAGE_MAX_BYTES,
+            logger=errors_of("socketio"),
+            engineio_logger=errors_of("engineio"),
         )
         self._bridge = UdacityBridge(self.service, self._emit)
         self._rules = EngineRules(

@@ -1,10 +1,17 @@
 """The web routes and who may use them."""
 
+import contextlib
+import socket
+import time
+
 import pytest
 import socketio
 
+from sim_bridges.udacity.eventlet_backend import CONNECTIONS_MAX, HEADER_TIMEOUT_S
 from tests.sim_bridges.udacity.running_server import eventually, serving
 from tests.sim_bridges.udacity.simulator_client import SimulatorClient
+
+POLL_WITHOUT_SESSION = "POST /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +120,28 @@ def another_address() -> str | None:
             return None
         address: str = probe.getsockname()[0]
     return None if address.startswith("127.") else address
+
+
+def test_connections_that_ask_for_nothing_keep_the_operator_from_nothing(server):
+    """Eventlet serves 128 at once, and a request that never ends would hold its place for good."""
+    address = ("127.0.0.1", server.port)
+    with contextlib.ExitStack() as stack:
+        for number in range(2 * CONNECTIONS_MAX):
+            idle = stack.enter_context(socket.create_connection(address))
+            idle.sendall((b"", b"G", b"POST /stop HTTP/1.1\r\nHost: ")[number % 3])
+        asked_s = time.monotonic()
+        assert server.request("POST", "/stop")[0] == 204
+        assert server.request("POST", "/resume")[0] == 204
+        assert time.monotonic() - asked_s < HEADER_TIMEOUT_S / 2
+
+
+@pytest.mark.parametrize("request_text", ["G\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", POLL_WITHOUT_SESSION])
+def test_what_is_no_request_is_refused_without_lines_of_another_form(server, capfd, caplog, request_text):
+    with socket.create_connection(("127.0.0.1", server.port)) as client:
+        client.sendall(request_text.encode())
+        assert client.makefile("rb").read()
+    assert capfd.readouterr().err == ""
+    assert all(record.name.startswith("liquid_drive") for record in caplog.records)
 
 
 def test_unknown_pages_are_not_found(server):
