@@ -38,5 +38,6 @@ mutation: setup
 	$(BIN)/mutmut run
 	$(BIN)/mutmut results
 
+# Trainings and results in build/ stay.
 clean:
-	rm -rf .venv build dist mutants *.egg-info .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build/lib build/bdist.* dist mutants *.egg-info .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -66,10 +66,15 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def write_text(path: Path, text: str) -> None:
+    """Writes text; a reader sees the old file or the new one, never a part."""
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
 def write_json(path: Path, content: Any) -> None:
     """Writes JSON; a reader sees the old file or the new one, never a part."""
-    with replacing(path) as partial:
-        partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(content, indent=2) + "\n")
 
 
 def read_json(path: Path) -> Any:

@@ -2,9 +2,13 @@
 
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from models.errors import UserError
-from models.files import check_writable
+from models.files import check_writable, replacing
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 KINDS = (".png", ".jpg", ".svg", ".pdf")
 
@@ -20,3 +24,13 @@ def check_picture(path: Path) -> None:
     if path.suffix.lower() not in KINDS:
         raise UserError(f"The plot {path} must end in one of {', '.join(KINDS)}.")
     check_writable(path)
+
+
+def save_figure(figure: "Figure", path: Path, dpi: int) -> None:
+    """Draws a figure into a picture file, of which a reader sees all or nothing.
+
+    Raises:
+        UserError: The file cannot be written.
+    """
+    with replacing(path) as partial:
+        figure.savefig(partial, dpi=dpi)

@@ -37,18 +37,19 @@ def inspect(
         check_writable(json_file)
     recording = read_recording(folder)
     found = inspection.inspect(recording)
+    if json_file:
+        write_json(json_file, found.to_json())
     _show(Console(), found)
     if plot:
         inspection.plot(recording, found, plot)
-    if json_file:
-        write_json(json_file, found.to_json())
 
 
 def _show(console: Console, found: "Inspection") -> None:
     interval = found.interval_ms
     console.print(
         f"{found.rows} rows, {interval['median']:.0f} ms apart (p95 {interval['p95']:.0f} ms, "
-        f"max {interval['max']:.0f} ms); {found.laps:.1f} laps, {found.distance_m:.0f} m of driving"
+        f"max {interval['max']:.0f} ms), {found.interruptions} interruptions; {found.laps:.1f} laps, "
+        f"{found.distance_m:.0f} m of driving"
     )
     for reason, count in found.skipped.items():
         console.print(f"[yellow]left out:[/yellow] {reason}: {count}")

@@ -8,6 +8,7 @@ import numpy as np
 
 from models.errors import UserError
 from models.files import write_json
+from sim_bridges.plots import save_figure
 from training.carracing.collect import Round, load_drives
 from training.carracing.recipe import Recipe
 
@@ -68,4 +69,4 @@ def _plot(rounds: list[dict[str, Any]], path: Path) -> None:
         scores.plot(numbers, [entry[key] for entry in rounds], "o-", label=label)
     scores.set(title="Mean score of the drives of each round", xlabel="round", ylabel="score")
     scores.legend()
-    figure.savefig(path, dpi=120)
+    save_figure(figure, path, dpi=120)

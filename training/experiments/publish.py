@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from models.errors import UserError
-from models.files import check_writable, read_json, write_json
+from models.files import check_writable, read_json, write_json, write_text
 from training.experiments.registry import NAMES, load
 from training.experiments.report import Row, budget_text, markdown, plot_all, rows, title_of
 from training.experiments.runner import BUDGET, Runner
@@ -67,7 +67,7 @@ def publish(runner: Runner, docs: Path) -> None:
     plot_all(runner.experiment, of_all, docs / "experiments" / name)
     for picture in runner.out.glob("extra-*.gif"):
         shutil.copyfile(picture, docs / "experiments" / f"{name}-{picture.name.removeprefix('extra-')}")
-    (docs / "experiments.md").write_text(_text(total, docs), encoding="utf-8")
+    write_text(docs / "experiments.md", _text(total, docs))
 
 
 def _joined(earlier: list[Row], found: list[Row], experiment: Experiment) -> list[Row]:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from models.errors import UserError
-from models.files import write_json
+from models.files import write_json, write_text
+from sim_bridges.plots import save_figure
 from training.experiments.models.attention import MEAN
 from training.experiments.runner import Runner
 from training.experiments.study import Budget, Contender, Experiment, Table
@@ -242,7 +243,7 @@ def plot(found: list[Row], path: Path) -> None:
             axis.set_xscale("log")
     for axis in axes[len(shown) :]:
         axis.remove()
-    figure.savefig(path, dpi=100)
+    save_figure(figure, path, dpi=100)
 
 
 def _compared(found: list[Row]) -> dict[str, list[Row]]:
@@ -283,5 +284,5 @@ def write_report(runner: Runner) -> list[Path]:
     text = f"# {runner.experiment.name}\n\n{markdown(runner.experiment, found)}"
     if left_out:
         text += f"\n{left_out}\n"
-    paths[1].write_text(text, encoding="utf-8")
+    write_text(paths[1], text)
     return paths + plot_all(runner.experiment, found, runner.out / "results")

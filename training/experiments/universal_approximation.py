@@ -8,10 +8,12 @@ from typing import Any
 import keras
 import numpy as np
 
+from models.files import replacing
+from sim_bridges.plots import save_figure
 from training.experiments.models.attention import LAN_ELAPSED, MEAN, SOFTMAX, lan
 from training.experiments.models.recurrent import GRU
 from training.experiments.report import Row
-from training.experiments.runner import Runner
+from training.experiments.runner import Cell, Runner, read_result
 from training.experiments.scores import Metric, rmse
 from training.experiments.sequences import Fold, Sequences, complete
 from training.experiments.signals import Signal
@@ -154,7 +156,7 @@ def experiment(_data: Path | None) -> Experiment:
         )
         for dataset, fold, contenders in tasks
     )
-    budget = Budget(epochs=1000, batch_size=128, rates=(3e-3, 1e-2), tuning_epochs=200)
+    budget = Budget(epochs=1000, batch_size=128, rates=(3e-3, 1e-2, 3e-2), tuning_epochs=200)
     return Experiment(
         "universal-approximation",
         ABOUT,
@@ -172,7 +174,8 @@ def _draw_fit(runner: Runner) -> None:
     for study in runner.experiment.studies:
         for contender in study.contenders:
             if (study.dataset, contender.name) == (SINE, FITTED) and not path.exists():
-                _animate(study, contender, runner.experiment.budget, path)
+                cell = read_result(Cell(study, contender, seed=0).path(runner.out), "learning_rate")
+                _animate(study, contender, runner.experiment.budget, cell["learning_rate"], path)
 
 
 def _draw_widths(found: list[Row], path: Path) -> None:
@@ -192,10 +195,10 @@ def _draw_widths(found: list[Row], path: Path) -> None:
     axis.set(xscale="log", yscale="log", xticks=WIDTHS, xticklabels=WIDTHS, xlabel="width")
     axis.set(ylabel="largest error", title=f"{SINE} on [-2 pi, 2 pi]: error of each solver against width")
     axis.legend()
-    figure.savefig(path, dpi=100)
+    save_figure(figure, path, dpi=100)
 
 
-def _animate(study: Study, contender: Contender, budget: Budget, path: Path) -> None:
+def _animate(study: Study, contender: Contender, budget: Budget, rate: float, path: Path) -> None:
     """Trains the contender once more and saves what it draws as a GIF, whole or not at all."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -220,10 +223,8 @@ def _animate(study: Study, contender: Contender, budget: Budget, path: Path) -> 
         canvas.draw()
         frames.append(Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").quantize(32))
 
-    trainee.train(fold, 0, budget.rates[-1], budget.epochs, lambda: None, watch)
+    trainee.train(fold, 0, rate, budget.epochs, lambda: None, watch)
     durations = [120] * (len(frames) - 1) + [2000]
-    unfinished = path.with_name(f"{path.name}.partial")
-    frames[0].save(
-        unfinished, "GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0, optimize=True
-    )
-    unfinished.replace(path)
+    options = {"append_images": frames[1:], "duration": durations, "loop": 0, "optimize": True}
+    with replacing(path) as partial:
+        frames[0].save(partial, "GIF", save_all=True, **options)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sim_bridges.plots import save_figure
 from training.udacity.drive import Drives
 
 
@@ -28,4 +29,4 @@ def write_report(history: dict[int, dict[str, float]], drives: Drives, path: Pat
     steering.set(
         title="Steering that leads back to the line", xlabel="steering", ylabel="frames", yscale="log"
     )
-    figure.savefig(path, dpi=120)
+    save_figure(figure, path, dpi=120)

@@ -18,7 +18,7 @@ from controller.safety import SafetyLimits
 from controller.session import SessionSettings
 from models.checkpoint import WEIGHTS_SUFFIX, Manifest, manifest_path, sha256_of
 from models.errors import UserError
-from models.files import check_writable, read_json, write_json
+from models.files import check_writable, read_json, write_json, write_text
 from sim_bridges.udacity.dialect import MPS_PER_MPH
 from sim_bridges.udacity.replay.drives import by_policy, drive_all
 from sim_bridges.udacity.replay.open_loop import open_loop
@@ -64,6 +64,7 @@ class Subject:
 
 def scores(recording: Path, subject: Subject) -> Iterator[dict[str, Any]]:
     """Yields the results of a policy under each condition."""
+    sha256 = sha256_of(subject.weights)  # Of what drives, whatever takes its place meanwhile.
     network = load_network(subject.weights)
     policy = PixelPolicy(network)
     part = read_part(recording, subject.rows)
@@ -76,7 +77,7 @@ def scores(recording: Path, subject: Subject) -> Iterator[dict[str, Any]]:
             "title": subject.title,
             "condition": condition,
             "policy": network.manifest.name,
-            "sha256": sha256_of(subject.weights),
+            "sha256": sha256,
             **results,
             "open_loop": errors,
         }
@@ -119,7 +120,7 @@ def write_table(results: list[dict[str, Any]], path: Path) -> None:
             f"| {row['title']} | {errors['frames']} | {errors['mse']:.4f} | {errors['mae']:.3f} "
             f"| {errors['r2']:.2f} | {errors['mean_mse']:.4f} | {errors['mean_mae']:.3f} |"
         )
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_text(path, "\n".join(lines) + "\n")
 
 
 def main() -> None:

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sim_bridges.plots import save_figure
 from sim_bridges.udacity.recording.balancing import BINS, EDGES, balanced_weights
 from sim_bridges.udacity.recording.reading import Recording
 from sim_bridges.udacity.recording.segments import segments
-from sim_bridges.udacity.recording.suspicious import runs
+from sim_bridges.udacity.recording.suspicious import rows_that_follow, runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,8 @@ class Inspection:
     Attributes:
         rows: Rows that can be used.
         skipped: How many rows or side images were left out, by reason.
-        interval_ms: Median, 95th percentile and maximum of the time between frames.
+        interval_ms: Median, 95th percentile and maximum of the time between frames, interruptions left out.
+        interruptions: How often more than 0.6 s passed between frames, or the clock was set back.
         stretches: The continuous driving.
         suspicious: For each kind of row that is no driving, first and last rows of its runs.
         steering_edges: Edges of the steering histogram.
@@ -55,6 +57,7 @@ class Inspection:
     rows: int
     skipped: Mapping[str, int]
     interval_ms: Mapping[str, float]
+    interruptions: int
     stretches: list[Stretch]
     suspicious: Mapping[str, list[tuple[int, int]]]
     steering_edges: list[float]
@@ -83,7 +86,7 @@ def inspect(recording: Recording) -> Inspection:
     cut = segments(recording)
     steering = recording.steering[np.concatenate(cut)] if cut else recording.steering
     weights = balanced_weights(steering)
-    interval_ms = 1e3 * np.diff(recording.time_s)
+    interval_ms = intervals_ms(recording)
     return Inspection(
         rows=len(recording),
         skipped=recording.skipped,
@@ -92,6 +95,7 @@ def inspect(recording: Recording) -> Inspection:
             "p95": float(np.percentile(interval_ms, 95)),
             "max": float(interval_ms.max()),
         },
+        interruptions=int(np.sum(~rows_that_follow(recording.time_s)[1:])),
         stretches=[_stretch(recording.take(indices)) for indices in cut],
         suspicious={
             kind: [(int(recording.rows[first]), int(recording.rows[stop - 1])) for first, stop in runs(mask)]
@@ -103,6 +107,13 @@ def inspect(recording: Recording) -> Inspection:
         zero_share=float(np.mean(steering == 0)),
         balanced_zero_share=float(weights[steering == 0].sum()),
     )
+
+
+def intervals_ms(recording: Recording) -> NDArray[np.float64]:
+    """Returns the times between frames, without the interruptions unless there is nothing else."""
+    step_ms = 1e3 * np.diff(recording.time_s)
+    follows = rows_that_follow(recording.time_s)[1:]
+    return step_ms[follows] if follows.any() else step_ms
 
 
 def plot(recording: Recording, inspection: Inspection, path: Path) -> None:
@@ -132,9 +143,9 @@ def plot(recording: Recording, inspection: Inspection, path: Path) -> None:
         steering.stairs(shares, inspection.steering_edges, fill=True, alpha=0.5, label=label)
     steering.set(title="Steering", xlabel="-1 left, 1 right", ylabel="share of the rows", yscale="log")
     steering.legend()
-    intervals.hist(1e3 * np.diff(recording.time_s), bins=60)
+    intervals.hist(intervals_ms(recording), bins=60)
     intervals.set(title="Time between frames", xlabel="ms", ylabel="frames", yscale="log")
-    figure.savefig(path, dpi=120)
+    save_figure(figure, path, dpi=120)
 
 
 def _stretch(recording: Recording) -> Stretch:

@@ -50,8 +50,8 @@ def is_header(fields: Sequence[str]) -> bool:
 
 
 def names_known_columns(fields: Sequence[str]) -> bool:
-    """Says whether a header names the columns of a driving log."""
-    return tuple(field.strip().lower() for field in fields) == HEADER
+    """Says whether a header names the columns of a driving log, maybe with empty ones of a spreadsheet."""
+    return tuple(_without_empty_end([field.strip().lower() for field in fields])) == HEADER
 
 
 def parse_row(fields: Sequence[str], before: LogRow | None = None) -> LogRow | None:
@@ -75,14 +75,19 @@ def _with_whole_paths(fields: list[str]) -> list[str]:
 
     Empty fields at the end, which spreadsheets add, are left out.
     """
-    while fields and not fields[-1]:
-        fields = fields[:-1]
+    fields = _without_empty_end(fields)
     ends = [place for place, field in enumerate(fields) if _IMAGE_NAME.search(field)][:_IMAGES]
     if len(ends) == _IMAGES:
         starts = [0, *(end + 1 for end in ends)]
         paths = [",".join(fields[start : end + 1]) for start, end in zip(starts, ends, strict=False)]
         return [*paths, *fields[starts[-1] :]]
     return fields + [""] * (_IMAGES - len(fields))
+
+
+def _without_empty_end(fields: list[str]) -> list[str]:
+    while fields and not fields[-1]:
+        fields = fields[:-1]
+    return fields
 
 
 def _readings(fields: list[str]) -> Iterator[tuple[float, float, float, float]]:

@@ -45,7 +45,7 @@ class Recording:
 
     Attributes:
         folder: The folder that holds `driving_log.csv`.
-        rows: Row numbers in the log, from 0, a header not counted, shape `(N,)`.
+        rows: Row numbers in the log, from 0, header and empty lines not counted, shape `(N,)`.
         time_s: Moments of the frames in seconds since the recording's first one, from the images' names.
         steering: -1 (left) to 1 (right).
         throttle: 0 to 1.
@@ -209,10 +209,12 @@ def _lines(log: Path) -> list[list[str]]:
     try:
         with log.open(newline="", encoding="utf-8-sig", errors="replace") as file:
             return [line for line in csv.reader(file) if any(field.strip() for field in line)]
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         raise UserError(
             f"There is no {LOG_NAME} in {log.parent}: give the folder into which the simulator recorded."
         ) from None
+    except OSError as error:
+        raise UserError(f"{log} cannot be read ({error.strerror}): make it a readable file.") from None
     except csv.Error as error:
         raise UserError(f"{log} is no CSV file ({error}): give another recording.") from None
 

@@ -74,13 +74,13 @@ def runs(mask: Mask) -> list[tuple[int, int]]:
 
 def _reversing(columns: Columns, standing: Mask) -> Mask:
     found = np.zeros(len(standing), bool)
-    goes_on = _goes_on(columns.time_s)
+    goes_on = rows_that_follow(columns.time_s)
     for first, stop in _unbroken_runs(~standing, goes_on):
         found[first:stop] = goes_on[first] and standing[first - 1] and columns.brake[first] > 0
     return found
 
 
-def _goes_on(time_s: Floats) -> Mask:
+def rows_that_follow(time_s: Floats) -> Mask:
     """Returns which rows follow the row before without an interruption of the recording."""
     step_s = np.diff(time_s)
     return np.concatenate([[False], (step_s >= 0) & (step_s <= STEP_MAX_S)])
@@ -99,7 +99,7 @@ def _u_turns(columns: Columns) -> Mask:
     turned = np.where(tight, np.abs(path_curvature(columns.steering)) * columns.speed_mps * step_s, 0.0)
     found = np.zeros(len(tight), bool)
     steered = np.abs(columns.steering) >= _STRAIGHT_STEERING
-    for first, stop in _unbroken_runs(steered, _goes_on(columns.time_s)):
+    for first, stop in _unbroken_runs(steered, rows_that_follow(columns.time_s)):
         found[first:stop] = turned[first:stop].sum() >= _TIGHT_TURN_RAD
     return found
 

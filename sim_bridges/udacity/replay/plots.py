@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from sim_bridges.plots import save_figure
 from sim_bridges.udacity.replay.trip import DriveRecord
 from sim_bridges.udacity.replay.world import INTERVENTION_M
 
@@ -25,7 +26,7 @@ def plot(records: Sequence[DriveRecord], path: Path) -> None:
         _draw_way(way, record)
         _draw_offset(offset, record)
         _draw_steering(steering, record)
-    figure.savefig(path, dpi=110)
+    save_figure(figure, path, dpi=110)
 
 
 def _draw_way(axes: Any, record: DriveRecord) -> None:

@@ -57,15 +57,17 @@ def test_the_fit_of_sine_is_drawn_only_where_its_model_takes_part(tmp_path):
         replace(study, contenders=tuple(replace(contender, jit=False) for contender in study.contenders))
         for study in whole.studies
     ]
-    brief = replace(whole, studies=tuple(studies), budget=Budget(epochs=2, batch_size=128))
+    brief = replace(whole, studies=tuple(studies), budget=Budget(2, 128, rates=(1e-2,)))
     for table, model, drawn in (
         ("sin(x) cos(y)", "LAN, exact, width 64", []),
         ("sin(x)", "mean pooling", []),
         ("sin(x)", "LAN, exact, width 64", ["extra-fit.gif"]),
     ):
         chosen = only(brief, [f"{table}, error on new points"], [model])
-        chosen.after(Runner(tmp_path, chosen, 1, Progress(Console(quiet=True))))
-        assert [path.name for path in tmp_path.iterdir()] == drawn
+        runner = Runner(tmp_path, chosen, 1, Progress(Console(quiet=True)))
+        runner.run()
+        chosen.after(runner)
+        assert [path.name for path in tmp_path.glob("*.gif")] == drawn
     assert (tmp_path / "extra-fit.gif").read_bytes().startswith(b"GIF89a")
 
 

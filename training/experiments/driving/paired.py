@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sim_bridges.plots import save_figure
 from training.experiments.driving.contenders import LAN_ELAPSED
 from training.experiments.report import Row, title_of
 from training.experiments.runner import Runner
@@ -70,7 +71,7 @@ def draw(drop_shares: tuple[float, ...], rows: list[Row], path: Path) -> None:
         axis.set(title=title, xlabel="frames lost (%)", ylabel="mean score")
         axis.grid(alpha=0.3)
         axis.legend(fontsize=7)
-    figure.savefig(path, dpi=100)
+    save_figure(figure, path, dpi=100)
 
 
 def _scores(runner: Runner) -> dict[Any, dict[str, dict[int, dict[str, NDArray[np.float64]]]]]:

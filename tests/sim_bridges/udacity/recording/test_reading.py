@@ -114,7 +114,8 @@ def test_rows_out_of_order_are_for_the_user_to_sort(folder):
 def test_empty_fields_at_the_end_of_rows_do_not_matter(folder):
     expected = read_recording(folder)
     log = folder / "driving_log.csv"
-    log.write_text("".join(f"{line},,\n" for line in log.read_text().splitlines()))
+    lines = ["center,left,right,steering,throttle,brake,speed", *log.read_text().splitlines()]
+    log.write_text("".join(f"{line},,\n" for line in lines))
     np.testing.assert_array_equal(read_recording(folder).speed_mps, expected.speed_mps)
 
 
@@ -181,6 +182,10 @@ def test_a_drive_that_the_service_recorded_can_be_read(tmp_path):
     ("damage", "sentence"),
     [
         (lambda f: (f / "driving_log.csv").unlink(), "There is no driving_log.csv in"),
+        (
+            lambda f: (f / "driving_log.csv").unlink() or (f / "driving_log.csv").mkdir(),
+            r"driving_log.csv cannot be read \(Is a directory\)",
+        ),
         (lambda f: (f / "driving_log.csv").write_text("time,angle\n1,2\n"), "are time, angle: a recording"),
         (lambda f: (f / "driving_log.csv").write_text("1,2,3\n4,5,6\n"), "are not those of the simulator"),
         (lambda f: (f / "driving_log.csv").write_text(""), "has no usable row"),
