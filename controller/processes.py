@@ -1,7 +1,9 @@
 """Work for every core: the same function on many items, in processes of their own."""
 
+import multiprocessing
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context, parent_process
@@ -17,7 +19,7 @@ def map_in_processes(
     start: Callable[..., None],
     arguments: tuple[Any, ...],
 ) -> Iterator[Result]:
-    """Yields the function's results in the order of the items.
+    """Yields the function's results in the order of the items; who stops early ends the processes.
 
     Args:
         function: Called for each item; must be importable.
@@ -28,7 +30,15 @@ def map_in_processes(
     if not items:
         return
     with process_pool(len(items), start, arguments) as pool:
-        yield from pool.map(function, items)
+        futures = deque(pool.submit(function, item) for item in items)
+        try:
+            while futures:
+                yield futures.popleft().result()
+        except BaseException:
+            # They have taken further items already, which could last for minutes.
+            for process in multiprocessing.active_children():
+                process.terminate()
+            raise
 
 
 def process_pool(

@@ -44,9 +44,11 @@ class DrivenPath:
         """Returns the pose of the car at a frame."""
         return Pose(float(self.x_m[index]), float(self.y_m[index]), float(self.heading_rad[index]))
 
-    def nearest(self, pose: Pose, around: int, reach: int = 12) -> int:
-        """Returns the frame whose pose is nearest, at most `reach` frames away from frame `around`."""
-        first, stop = max(around - reach, 0), around + reach + 1
+    def nearest(self, pose: Pose, around: int, reach_m: float = 6.0) -> int:
+        """Returns the frame whose pose is nearest, at most `reach_m` along the line from frame `around`."""
+        at_m = self.distance_m[around]
+        first = int(np.searchsorted(self.distance_m, at_m - reach_m))
+        stop = int(np.searchsorted(self.distance_m, at_m + reach_m, side="right"))
         square = (self.x_m[first:stop] - pose.x_m) ** 2 + (self.y_m[first:stop] - pose.y_m) ** 2
         return first + int(np.argmin(square))
 

@@ -41,6 +41,19 @@ def test_an_error_reaches_the_caller():
         list(map_in_processes(work, [1, -1], start, (3,)))
 
 
+def test_who_stops_early_waits_for_nobody():
+    begun_s = time.monotonic()
+    results = map_in_processes(sleep_when_told, [0, 60, 60, 60, 60], start_nothing, ())
+    assert next(results) == 0
+    results.close()
+    assert time.monotonic() - begun_s < 60
+
+
+def sleep_when_told(duration_s: float) -> float:
+    time.sleep(duration_s)
+    return duration_s
+
+
 def note_and_sleep(folder: str) -> None:
     Path(folder, str(os.getpid())).touch()
     time.sleep(60)

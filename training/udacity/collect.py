@@ -62,8 +62,9 @@ def collect(collection: Collection, on_block: Callable[[], None] = lambda: None)
     missing = [path for path in collection.blocks if not path.exists()]
     for _ in range(len(collection.blocks) - len(missing)):
         on_block()
-    for _ in map_in_processes(_make_block, missing, _start_worker, (collection, _habits_m(places))):
-        on_block()
+    if missing:
+        for _ in map_in_processes(_make_block, missing, _start_worker, (collection, _habits_m(places))):
+            on_block()
     return Drives.joined((Drives.load(path) for path in collection.blocks), collection.recipe.drives)
 
 

@@ -1,6 +1,7 @@
 """The command that makes the Udacity policy."""
 
-from dataclasses import asdict
+import math
+from dataclasses import asdict, replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -63,14 +64,33 @@ def train(
     use_onednn()
     from sim_bridges.udacity.replay.stretches import read_part
 
+    folder = work or Path("build/udacity")
+    is_lan = architecture is Architecture.LAN
+    weights = out or Path("build") / ("udacity-lan.weights.h5" if is_lan else "udacity-pilotnet-lan.keras")
+    if is_lan:
+        _check_lan(weights, folder)
+    else:
+        _check_pilotnet(weights, data)
     recordings = tuple(read_part(folder, rows) for folder in data)
     described = [_description(recording, rows) for recording in recordings]
-    folder = work or Path("build/udacity")
-    if architecture is Architecture.PILOTNET_LAN:
-        make, name = _train_pilotnet, "udacity-pilotnet-lan.keras"
-    else:
-        make, name = _train_lan, "udacity-lan.weights.h5"
-    make(recordings, described, out or Path("build") / name, folder, seed, scale)
+    make = _train_lan if is_lan else _train_pilotnet
+    make(recordings, described, weights, folder, seed, scale)
+
+
+def _check_lan(out: Path, work: Path) -> None:
+    from models.checkpoint import check_place
+    from sim_bridges.plots import check_picture
+
+    check_place(out)
+    check_picture(work / "report.png")
+
+
+def _check_pilotnet(out: Path, data: list[Path]) -> None:
+    if len(data) != 1:
+        raise UserError("The published architecture is trained on one recording: give one --data.")
+    if out.suffix != ".keras":
+        raise UserError(f"The published architecture is written as a .keras file, which {out} is not.")
+    check_writable(out)
 
 
 def _train_lan(
@@ -81,9 +101,8 @@ def _train_lan(
     seed: int,
     scale: float,
 ) -> None:
-    from models.checkpoint import check_place, load, save
+    from models.checkpoint import load, save
     from models.export import export
-    from sim_bridges.plots import check_picture
     from training.progress import Progress
     from training.udacity.collect import Collection
     from training.udacity.judge import judge
@@ -91,18 +110,31 @@ def _train_lan(
     from training.udacity.report import write_report
     from training.udacity.trainer import Trainer
 
-    check_place(out)
-    check_picture(work / "report.png")
     console = Console()
     collection = Collection(work / "drives", recordings, Recipe(seed=seed).scaled(scale))
     trainer = Trainer(work, collection, lambda weights: judge(weights, recordings), data, Progress(console))
     drives = trainer.drive()
     trainer.train(drives)
-    best = load(trainer.best())
-    save(out, best.network, best.manifest)
+    history, number = trainer.history(), trainer.best()
+    score = history[number]["score"]
+    best = load(trainer.weights(number))
+    noted = best.manifest.training | {"score": score if math.isfinite(score) else None}
+    save(out, best.network, replace(best.manifest, training=noted))
     export(out)
-    write_report(trainer.history(), drives, work / "report.png")
-    console.print(f"Weights: {out}\nReport: {work / 'report.png'}", markup=False, soft_wrap=True)
+    write_report(history, drives, work / "report.png")
+    console.print(
+        f"Best of {len(history)} rounds: {number}, {_reached(score)}\nWeights: {out}\n"
+        f"Report: {work / 'report.png'}",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _reached(score: float) -> str:
+    """Returns a round's score in words."""
+    if not math.isfinite(score):
+        return "which got stuck on the way: train on more driving, or longer."
+    return f"{score:.2f} m from the line, with 3 m more for each intervention a km."
 
 
 def _train_pilotnet(
@@ -121,11 +153,6 @@ def _train_pilotnet(
     from training.settled import settle
     from training.udacity.pilotnet import PilotnetRecipe, train
 
-    if len(recordings) != 1:
-        raise UserError("The published architecture is trained on one recording: give one --data.")
-    if out.suffix != ".keras":
-        raise UserError(f"The published architecture is written as a .keras file, which {out} is not.")
-    check_writable(out)
     recipe = PilotnetRecipe(seed=seed).scaled(scale)
     settle(work / "pilotnet-lan.json", {"recipe": asdict(recipe), "data": data})
     driven = recordings[0].take(np.concatenate(segments(recordings[0])))
@@ -137,13 +164,16 @@ def _train_pilotnet(
 
 
 def _description(recording: "Recording", rows: str) -> dict[str, Any]:
+    import numpy as np
+
     from models.checkpoint import sha256_of
+    from sim_bridges.udacity.recording import segments
     from sim_bridges.udacity.recording.reading import LOG_NAME
 
     return {
         "recording": recording.folder.resolve().name,
         "rows": rows,
         "frames": len(recording),
-        "seconds": round(float(recording.time_s[-1] - recording.time_s[0]), 1),
+        "seconds": round(sum(float(np.ptp(recording.time_s[part])) for part in segments(recording)), 1),
         "log_sha256": sha256_of(recording.folder / LOG_NAME),
     }

@@ -10,6 +10,7 @@ import keras
 from models import checkpoint
 from models.checkpoint import Manifest
 from models.driver import LanDriver
+from models.errors import UserError
 from models.files import read_json, write_json
 from models.versions import versions
 from training.optimizer import averaged_adamw, without_optimizer
@@ -20,7 +21,7 @@ from training.udacity.collect import Collection, collect, scenes
 from training.udacity.drive import Drives
 from training.udacity.pipeline import ChunkSource, batches
 from training.udacity.recipe import FILTERS, PREPROCESSING
-from training.unfinished import save_whole
+from training.unfinished import load_unfinished, save_whole
 
 POLICY_NAME = "udacity-lan"
 OUTPUTS = {"steering": "-1 (full left, 25 degrees) to 1 (full right)"}
@@ -53,12 +54,16 @@ class Trainer:
     def run(self) -> Path:
         """Drives and trains whatever is still to do and returns the weights with the best score."""
         self.train(self.drive())
-        return self.best()
+        return self.weights(self.best())
 
-    def best(self) -> Path:
-        """Returns the weights of the round with the best score."""
+    def best(self) -> int:
+        """Returns the round with the best score."""
         history = self.history()
-        return self._weights(min(history, key=lambda number: history[number]["score"]))
+        return min(history, key=lambda number: history[number]["score"])
+
+    def weights(self, number: int) -> Path:
+        """Returns where the weights after a round lie."""
+        return self.work / f"round-{number}.weights.h5"
 
     def drive(self) -> Drives:
         """Makes the drives that are still missing and returns all."""
@@ -66,34 +71,52 @@ class Trainer:
             return collect(self._collection, advance)
 
     def train(self, drives: Drives) -> None:
-        """Trains until the score in closed loop gets no better."""
+        """Trains until the score in closed loop gets no better.
+
+        Raises:
+            UserError: What an unfinished training left cannot be read.
+        """
         recipe = self.recipe
         source = ChunkSource(drives, recipe.chunk_length, recipe.seed, Augmentation(PREPROCESSING))
         history = self.history()
-        network = self._network(max(history, default=0))
+        network = None
         with self._progress.task("Training", recipe.rounds) as advance:
             for number in range(1, recipe.rounds + 1):
                 if number not in history:
                     if self._patience_ends(history):
                         break
+                    network = network or self._network(number - 1)
                     loss = self._fit(network, source, number)
-                    checkpoint.save(self._weights(number), without_optimizer(network), self._manifest(number))
-                    history[number] = {"loss": loss, "score": self._judge(self._weights(number))}
+                    checkpoint.save(self.weights(number), without_optimizer(network), self._manifest(number))
+                    history[number] = {"loss": loss, "score": self._judge(self.weights(number))}
                     save_whole(network, self._state(number))
                     write_json(self._history_path, history)
                     self._state(number - 1).unlink(missing_ok=True)
                 advance()
 
     def history(self) -> dict[int, dict[str, float]]:
-        """Returns the loss of each round, and the score in closed loop after it."""
+        """Returns the loss of each round, and the score in closed loop after it.
+
+        Raises:
+            UserError: The file holds something else.
+        """
         if not self._history_path.exists():
             return {}
-        return {int(number): entry for number, entry in read_json(self._history_path).items()}
+        try:
+            rounds = {int(number): dict(entry) for number, entry in read_json(self._history_path).items()}
+        except (AttributeError, TypeError, ValueError):
+            rounds = {}
+        if not all(entry.keys() >= {"loss", "score"} for entry in rounds.values()) or not rounds:
+            raise UserError(f"{self._history_path} holds no history: delete it to train anew.")
+        return rounds
 
     def _network(self, number: int) -> LanDriver:
         """Returns the network after a round, with its optimizer's state; before the first, a new one."""
         if number:
-            return keras.saving.load_model(self._state(number))
+            network = load_unfinished(self._state(number))
+            if network is None:
+                raise UserError(f"{self._state(number)} is gone: delete {self._history_path} to train anew.")
+            return network
         keras.utils.set_random_seed(self.recipe.seed)
         network = LanDriver((PREPROCESSING.height, PREPROCESSING.width, 3), FILTERS, pedals=False)
         network.build()
@@ -116,9 +139,6 @@ class Trainer:
     @property
     def _history_path(self) -> Path:
         return self.work / "history.json"
-
-    def _weights(self, number: int) -> Path:
-        return self.work / f"round-{number}.weights.h5"
 
     def _state(self, number: int) -> Path:
         return self.work / f"round-{number}.keras"

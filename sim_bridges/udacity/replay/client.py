@@ -18,6 +18,7 @@ from sim_bridges.udacity.replay.trip import DriveRecord, Trip
 from sim_bridges.udacity.replay.world import World
 
 SILENCE_MAX_S = 10.0
+GREETING_S = 0.3
 
 _EVENT = "42"
 _GREETING = "0"
@@ -82,17 +83,19 @@ class SimulatorClient:
         """Drives to the end as fast as the server answers: time stands still while it thinks.
 
         Only for servers that take no notice of time. To one that does, such as `liquid-drive serve`, the car
-        seems to move in bursts. Each frame goes out once, also where the simulator would owe a second one:
-        the answers to it would be taken for those to the next frame.
+        seems to move in bursts. Each frame goes out once, also where the simulator would owe a second one,
+        and what has come before it is no answer to it: servers give a command when the simulator connects.
 
         Raises:
             UserError: The server hangs up, or gives no command for ten seconds.
         """
         trip, pacing = self._trip, self._pacing
         self._connection.send(_ENGINE_PING)
+        self._hear_all(GREETING_S)
         while not trip.over:
             frame_s = trip.time_s
             if self._shutter.takes():
+                self._hear_all(0.0)
                 self._owed = 1
                 self._send()
                 while not self._answered:
@@ -125,6 +128,11 @@ class SimulatorClient:
         while message is not None:
             under_way.append(message)
             message = self._connection.receive(0.0)
+
+    def _hear_all(self, quiet_s: float) -> None:
+        """Hears what the server says by itself, until it is quiet for so long."""
+        while message := self._connection.receive(quiet_s):
+            self._hear(message)
 
     def _hear_next(self, trip: Trip, frame_s: float) -> None:
         """Waits for a message in lockstep; it comes after the latency."""

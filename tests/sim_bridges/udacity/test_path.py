@@ -27,6 +27,13 @@ def test_the_nearest_frame_is_looked_for_around_a_frame_only():
     assert path.nearest(path.pose(lap + 5), around=3) in (5, 4, 6)
 
 
+def test_how_far_the_nearest_frame_is_looked_for_is_no_matter_of_the_frame_rate():
+    """A service records up to sixty frames a second, and 2 m of a slow drive are many of them."""
+    frames = 500
+    path = DrivenPath.integrate(np.arange(frames) / 60, np.zeros(frames), np.full(frames, 2.0))
+    assert path.nearest(path.pose(160), around=100) == 160
+
+
 def test_between_frames_the_line_goes_on():
     path = circle()
     halfway = path.at((path.distance_m[10] + path.distance_m[11]) / 2)

@@ -94,6 +94,23 @@ def test_it_ends_when_the_score_gets_no_better(recording, drives, tmp_path):
     assert (tmp_path / "report.png").stat().st_size > 10_000
 
 
+@pytest.mark.slow
+def test_what_an_unfinished_training_left_broken_is_named(recording, drives, tmp_path):
+    with pytest.raises(KilledError):
+        trainer(recording, drives, tmp_path, [3.0], DyingProgress()).run()
+    resumed = trainer(recording, drives, tmp_path, [])
+    state, history = tmp_path / "round-1.keras", tmp_path / "history.json"
+    state.write_bytes(state.read_bytes()[:1000])
+    with pytest.raises(UserError, match=r"round-1\.keras cannot be read"):
+        resumed.run()
+    state.unlink()
+    with pytest.raises(UserError, match=r"round-1\.keras is gone: delete .*history\.json"):
+        resumed.run()
+    history.write_text("[]")
+    with pytest.raises(UserError, match="holds no history: delete it"):
+        resumed.run()
+
+
 def test_a_folder_that_another_recipe_began_is_refused(recording, drives, tmp_path):
     trainer(recording, drives, tmp_path, [])
     other = Collection(drives, (recording,), replace(RECIPE, seed=1))

@@ -83,8 +83,12 @@ def test_left_out_frames_and_delays_reach_the_real_service(drawn):
 class ForeignServer:
     """A server that speaks websocket by hand and answers each telemetry as it is told."""
 
-    def __init__(self, answer: Callable[[dict[str, str]], list[str]], greeting: str = '0{"sid":"x"}') -> None:
-        self._answer, self._greeting = answer, greeting
+    def __init__(
+        self,
+        answer: Callable[[dict[str, str]], list[str]],
+        greetings: tuple[str, ...] = ('0{"sid":"x"}', "2"),
+    ) -> None:
+        self._answer, self._greetings = answer, greetings
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self.fragments: list[int] = []
@@ -98,8 +102,8 @@ class ForeignServer:
             peer, _ = self._listener.accept()
             with peer, peer.makefile("rb") as stream:
                 self._shake_hands(peer, stream)
-                self._send(peer, self._greeting)
-                self._send(peer, "2")
+                for greeting in self._greetings:
+                    self._send(peer, greeting)
                 while True:
                     text = self._message(stream)
                     self.texts.append(text)
@@ -149,7 +153,9 @@ def steer(steering: str = "0", throttle: str = "1e-1") -> str:
 
 
 @contextlib.contextmanager
-def foreign(answer: Callable[[dict[str, str]], list[str]], **options: str) -> Iterator[ForeignServer]:
+def foreign(
+    answer: Callable[[dict[str, str]], list[str]], **options: tuple[str, ...]
+) -> Iterator[ForeignServer]:
     server = ForeignServer(answer, **options)
     try:
         yield server
@@ -182,6 +188,21 @@ def test_in_lockstep_each_command_answers_the_newest_frame(drawn):
     telemetries = sum(text.startswith("42") for text in server.texts)
     assert record.steering[1:] == pytest.approx([number / 1000 for number in range(1, telemetries + 1)])
     assert record.command_s[1:] == pytest.approx(0.05 * np.arange(telemetries))
+
+
+def test_in_lockstep_the_command_of_a_connect_handler_answers_no_frame(drawn):
+    """The usual `drive.py` sends one when the simulator connects."""
+    numbers = count(1)
+    greetings = ('0{"sid":"x"}', "2", steer("0.5"))
+    with foreign(lambda _: [steer(f"{next(numbers) / 1000}")], greetings=greetings) as server:
+        world = World(drawn.take(slice(0, 30)), OPTIONS.world)
+        with simulator(server, world) as client:
+            record = client.drive_in_lockstep()
+    telemetries = sum(text.startswith("42") for text in server.texts)
+    assert record.steering[1:] == pytest.approx(
+        [0.5, *(number / 1000 for number in range(1, telemetries + 1))]
+    )
+    assert record.command_s[2:] == pytest.approx(0.05 * np.arange(telemetries))
 
 
 def test_it_speaks_as_the_shipped_simulator(drawn):
