@@ -93,8 +93,30 @@ def load_network(
             log(logging.INFO, "TensorFlow runs the network", weights=weights, reason=obstacle)
         else:
             log(logging.INFO, "LiteRT runs the network", weights=weights)
+            _check_fit(weights, manifest, runtime)
             return LoadedNetwork(manifest, runtime)
-    return LoadedNetwork(manifest, _tensorflow(weights))
+    runtime = _tensorflow(weights)
+    _check_fit(weights, manifest, runtime)
+    return LoadedNetwork(manifest, runtime)
+
+
+def _check_fit(weights: Path, manifest: Manifest, runtime: Runtime) -> None:
+    """Makes sure that the manifest's frames go into the network, and as many outputs as it names come out.
+
+    Raises:
+        UserError: They do not.
+    """
+    frame = np.zeros((manifest.preprocessing.height, manifest.preprocessing.width, 3), np.uint8)
+    try:
+        outputs, _ = runtime.step(frame, 0.0, runtime.initial_memory())
+        if len(outputs) != len(manifest.outputs):
+            raise ValueError(f"it names {len(manifest.outputs)} outputs, its network has {len(outputs)}")
+    except (RuntimeError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise UserError(
+            f"The manifest of {weights} does not fit its network: {reason}. "
+            "Restore both files from the same source."
+        ) from None
 
 
 def limit_threads(count: int) -> None:
@@ -130,13 +152,12 @@ def _litert(weights: Path, manifest: Manifest, threads: int) -> Runtime:
     remedy = "copy both files again" if weights.suffix == SUFFIX else f"liquid-drive export {weights}"
     if manifest.exported is None:
         raise _ObstacleError(f"the weights are not exported ({remedy})")
-    file = weights.with_name(manifest.exported.file)
+    file = weights if weights.suffix == SUFFIX else weights.with_name(manifest.exported.file)
     try:
         content = file.read_bytes()
-    except OSError as error:
-        raise _ObstacleError(
-            f"the exported file {file} cannot be read: {error.strerror} ({remedy})"
-        ) from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise _ObstacleError(f"the exported file {file} cannot be read: {why} ({remedy})") from None
     if hashlib.sha256(content).hexdigest() != manifest.exported.sha256:
         raise _ObstacleError(f"the exported file {file} is not the one that its manifest names ({remedy})")
     try:

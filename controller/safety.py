@@ -137,9 +137,10 @@ class HumanDrives:
 
 @dataclass(frozen=True, slots=True)
 class StopOrder:
-    """The vehicle has to stop."""
+    """The vehicle has to stop; after a failure, it stands until the operator resumes."""
 
     reason: str
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +175,9 @@ class Memory:
         time_s: When the last command was given.
         speed_mps: The last known speed.
         speed_time_s: When it was told.
-        state_s: Time that was commanded in the present DEGRADED or STOPPING.
+        state_s: Time that was commanded in the present DEGRADED or STOPPING, silences left out.
         steering_unknown: Whether the wheels may stand elsewhere than commanded.
+        silent: Whether no frame came for too long since the last command.
         failed: Whether the stop came from a failure, so that it ends in FAULT.
     """
 
@@ -187,6 +189,7 @@ class Memory:
     speed_time_s: float = -math.inf
     state_s: float = 0.0
     steering_unknown: bool = True
+    silent: bool = False
     failed: bool = False
 
     def known_speed_mps(self, limits: SafetyLimits) -> float | None:
@@ -207,16 +210,18 @@ def advance(memory: Memory, event: Event, limits: SafetyLimits) -> tuple[Memory,
                 return hands_on, None
             return _enter(hands_on, State.MANUAL, event.reason)
         case Silence():
-            if memory.state is not State.DRIVING:
-                return memory, None
-            degraded, transition = _enter(memory, State.DEGRADED, event.reason)
-            return replace(degraded, state_s=limits.hold_s), transition
+            silent, transition = replace(memory, silent=True), None
+            if memory.state is State.DRIVING:
+                silent, transition = _enter(silent, State.DEGRADED, event.reason)
+            if silent.state is State.DEGRADED:
+                silent = replace(silent, state_s=max(silent.state_s, limits.hold_s))
+            return silent, transition
         case Unheard():
             return replace(memory, command=_coasting(memory.command)), None
         case StopOrder():
             if memory.state in (State.STOPPING, State.FAULT):
                 return memory, None
-            return _enter(memory, State.STOPPING, event.reason)
+            return _enter(replace(memory, failed=event.failed), State.STOPPING, event.reason)
     if memory.state not in (State.STOPPING, State.FAULT):
         return memory, None
     return _enter(replace(memory, failed=False), State.READY, event.reason)
@@ -229,9 +234,12 @@ def _frame(memory: Memory, frame: Frame, limits: SafetyLimits) -> tuple[Memory, 
     sensed = _sense(memory, frame)
     just_told = memory.steering_unknown and not sensed.steering_unknown
     step_s = 0.0 if just_told else _step_s(memory, frame)
-    settled, transition = _settle_state(replace(sensed, state_s=sensed.state_s + step_s), frame, limits)
+    short_s = min(step_s, limits.step_max_s)
+    # A silence is no frame that is broken: after a pause of minutes one of them must not end in FAULT.
+    state_s = sensed.state_s + (short_s if sensed.silent else step_s)
+    settled, transition = _settle_state(replace(sensed, state_s=state_s, silent=False), frame, limits)
     wanted = _wanted(settled, frame, limits)
-    return _limited(settled, wanted, min(step_s, limits.step_max_s), limits), transition
+    return _limited(settled, wanted, short_s, limits), transition
 
 
 def _step_s(memory: Memory, frame: Frame) -> float:

@@ -66,6 +66,7 @@ class ControllerService:
         self._leaving: list[VehicleSession] = []
         self._opened = 0
         self._failed: list[tuple[str, float]] = []
+        self._succeeded: set[VehicleSession] = set()
         self._stop_reason: str | None = None
 
     def open(self, address: str) -> VehicleSession:
@@ -90,12 +91,17 @@ class ControllerService:
         if self._stop_reason is not None:
             session.stop(self._stop_reason)
         elif self._failed_before(address):
-            session.stop("it failed before it dialled again")
+            session.stop("it failed before it dialled again", failed=True)
         return session
 
     def _failed_before(self, address: str) -> bool:
-        """Says whether a vehicle that failed has just left from there; it counts once."""
+        """Says whether a vehicle that failed has just left from there, or fell silent; it counts once."""
         now_s = time.monotonic()
+        for session, its_address in self._sessions.items():
+            waits = session.failed and session.silent(now_s) and session not in self._succeeded
+            if its_address == address and waits:
+                self._succeeded.add(session)
+                return True
         self._failed = [(gone, left_s) for gone, left_s in self._failed if now_s - left_s < REDIAL_S]
         for entry in self._failed:
             if entry[0] == address:
@@ -108,8 +114,9 @@ class ControllerService:
         address = self._sessions.pop(session, None)
         if address is None:
             return
-        if session.failed:
+        if session.failed and session not in self._succeeded:
             self._failed.append((address, time.monotonic()))
+        self._succeeded.discard(session)
         session.close()
         self._leaving.append(session)
         log(logging.INFO, "vehicle gone", vehicle=session.vehicle, reason=reason)

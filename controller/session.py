@@ -46,7 +46,7 @@ class SessionSettings:
     Attributes:
         limits: The safety envelope's limits.
         cruise: The speed to keep.
-        deadline_s: Time after which a frame is answered without the policy.
+        deadline_s: Time after which a submitted frame is answered without the policy.
         silence_s: Time without a frame after which the vehicle counts as DEGRADED.
     """
 
@@ -191,8 +191,12 @@ class VehicleSession:
 
     @property
     def last_frame_s(self) -> float | None:
-        """When the last frame came, on the monotonic clock."""
+        """When the last frame was taken, on the session's clock."""
         return self._last_frame_s
+
+    def silent(self, now_s: float) -> bool:
+        """Says whether no frame has come for too long."""
+        return self._last_frame_s is not None and now_s - self._last_frame_s >= self._settings.silence_s
 
     @property
     def stands(self) -> bool:
@@ -217,16 +221,15 @@ class VehicleSession:
 
     def submit(self, frame: VehicleFrame, answer: Answer) -> None:
         """Takes a frame; `answer` is called exactly once with its command, soon or at the deadline."""
-        self._last_frame_s = frame.received_s
+        now_s = self._last_frame_s = self._clock()
         self._tickets += 1
-        deadline_s = frame.received_s + self._settings.deadline_s
-        self._pending = _Pending(self._tickets, frame, answer, deadline_s)
+        self._pending = _Pending(self._tickets, frame, answer, now_s + self._settings.deadline_s)
         self._worker.put(_Task(self._tickets, frame, self._drive))
 
     def renew(self, frame: VehicleFrame) -> None:
         """Puts a newer frame in the place of the submitted one, if that still waits; the answer stays one."""
         self._metrics.dropped.labels("replaced").inc()
-        self._last_frame_s = frame.received_s
+        self._last_frame_s = self._clock()
         pending = self._pending
         if pending is not None and self._worker.replace(_Task(pending.ticket, frame, self._drive)):
             pending.frame = frame
@@ -234,7 +237,7 @@ class VehicleSession:
     def answer_broken(self, received_s: float, failure: str) -> Command:
         """Returns the command for a frame that could not be read; it answers a submitted frame as well."""
         self._pending = None
-        self._last_frame_s = received_s
+        self._last_frame_s = self._clock()
         frame = VehicleFrame(received_s, _nothing_to_see)
         return self._decide(frame, _Outcome(None, failure, "broken"))
 
@@ -244,17 +247,17 @@ class VehicleSession:
         self._advance(Unheard())
         return self.command
 
-    def human_drives(self, received_s: float) -> None:
+    def human_drives(self) -> None:
         """Takes note that a human drives; a submitted frame is not answered any more."""
         self._pending = None
-        self._last_frame_s = received_s
+        self._last_frame_s = self._clock()
         self._cruise = None
         self._drive += 1
         self._advance(HumanDrives())
 
-    def stop(self, reason: str) -> None:
-        """Begins the minimum-risk manoeuvre with the next frame."""
-        self._advance(StopOrder(reason))
+    def stop(self, reason: str, failed: bool = False) -> None:
+        """Begins the minimum-risk manoeuvre with the next frame, maybe because the vehicle failed before."""
+        self._advance(StopOrder(reason, failed))
 
     def resume(self, reason: str) -> None:
         """Lets a stopped vehicle drive again."""
@@ -269,7 +272,7 @@ class VehicleSession:
         if pending is not None and now_s >= pending.deadline_s:
             failure = f"no answer from the policy within {self._settings.deadline_s:g} s"
             self._conclude(pending, _Outcome(None, failure, "deadline"))
-        elif self._last_frame_s is not None and now_s - self._last_frame_s >= self._settings.silence_s:
+        elif self.silent(now_s):
             self._advance(Silence("no frame came"))
 
     def close(self) -> None:

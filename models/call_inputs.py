@@ -66,15 +66,11 @@ def check(inputs: list[Any], mask: Any, attention_mask: Tensor | None, heads: in
     check_features(*(tuple(x.shape) for x in (query, key, value)))
     sizes = {"B": query.shape[0], "S": key.shape[1]}
     for padding in _key_masks(inputs, mask):
-        dtype = keras.backend.standardize_dtype(padding.dtype)
-        if keras.backend.is_float_dtype(dtype):
-            raise ValueError(
-                "mask says which keys are no padding; for time, pass (x, t) as one tuple. "
-                f"Received: a mask of {dtype}"
-            )
+        _check_truth("mask says which keys are no padding; for time, pass (x, t) as one tuple", padding)
         check_shape("mask", padding, ("BS",), **sizes)
     if attention_mask is not None:
         _check_array("attention_mask", attention_mask)
+        _check_truth("attention_mask says which keys a query may attend, and adds nothing", attention_mask)
         forms = ("TS", "BTS", "BHTS")
         check_shape("attention_mask", attention_mask, forms, **sizes, T=query.shape[1], H=heads)
 
@@ -82,6 +78,12 @@ def check(inputs: list[Any], mask: Any, attention_mask: Tensor | None, heads: in
 def _check_array(name: str, mask: Any) -> None:
     if not hasattr(mask, "shape"):
         raise ValueError(f"{name} must be a tensor or an array. Received: a {type(mask).__name__}")
+
+
+def _check_truth(meaning: str, mask: Tensor) -> None:
+    dtype = keras.backend.standardize_dtype(mask.dtype)
+    if keras.backend.is_float_dtype(dtype):
+        raise ValueError(f"{meaning}. Received: a mask of {dtype}")
 
 
 def check_features(query: Shape, key: Shape, value: Shape) -> None:

@@ -80,6 +80,11 @@ class Manifest:
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"The manifest {path} does not have the expected fields ({error}).") from None
 
+    def __post_init__(self) -> None:
+        named = isinstance(self.outputs, dict) and all(isinstance(x, str) for x in self.outputs.values())
+        if not named:
+            raise TypeError(f"outputs names ranges and meanings, and not {self.outputs!r}")
+
     def write(self, path: Path) -> None:
         """Writes the manifest; a reader sees the old or the new one, never a part."""
         write_json(path, asdict(self))
@@ -179,8 +184,8 @@ def read_manifest(weights: Path) -> Manifest:
     """
     if not is_file(weights):
         raise UserError(
-            f"There is no weights file {weights}: give the path of a {WEIGHTS_SUFFIX} file, "
-            "or leave --weights out for the shipped policy."
+            f"There is no weights file {weights}: give the path of a {WEIGHTS_SUFFIX} file, or none for the "
+            "shipped policy."
         )
     manifest = Manifest.read(manifest_path(weights))
     found = sha256_of(weights)

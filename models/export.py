@@ -1,5 +1,6 @@
 """From weights that Keras made to a network that LiteRT runs, checked number by number against Keras."""
 
+import math
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from models import checkpoint
 from models.checkpoint import PUBLISHED_SUFFIX, Manifest
 from models.errors import UserError
 from models.exported import SUFFIX, Exported, LiteRtNetwork
-from models.files import check_writable, replacing
+from models.files import check_writable, is_file, replacing
 
 if TYPE_CHECKING:
     from models.driver import LanDriver
@@ -70,13 +71,17 @@ def export(weights: Path, out: Path | None = None) -> Exported:
         raise UserError("Only TensorFlow can export weights: pip install 'liquid-drive[tensorflow]'.")
     if out is None:
         out = checkpoint.beside(weights, SUFFIX)
+    if not is_file(weights):
+        raise UserError(f"There is no weights file {weights}.")
     check_writable(out)
     manifest = out.with_suffix(".json")
     _check_manifest_place(manifest, weights)
     source = _published(weights) if weights.suffix == PUBLISHED_SUFFIX else _ours(weights)
     content = converted(source.step, source.signature)
     difference = _max_difference(source, LiteRtNetwork(content))
-    if not difference <= TOLERANCE:
+    if not math.isfinite(difference):
+        raise UserError(f"The network of {weights} gives no finite numbers: train it again.")
+    if difference > TOLERANCE:
         raise UserError(
             f"The exported network of {weights} differs from Keras' by {difference:.1e}, more than "
             f"{TOLERANCE:.0e}: drive it with --runtime tensorflow."
@@ -176,10 +181,13 @@ def converted(step: Callable[..., dict[str, Any]], signature: Signature) -> byte
 
 
 def _max_difference(source: _Source, exported: LiteRtNetwork) -> float:
-    """Returns the largest absolute difference of any output in random drives that lose frames."""
+    """Returns the largest absolute difference of any output in random drives that lose frames.
+
+    It is not a number where one of the outputs is none.
+    """
     random = np.random.default_rng(0)
     shape = source.signature["frame"][0][1:]
-    difference = 0.0
+    differences = []
     for _ in range(DRIVES):
         frames = np.stack([_scene(random, shape) for _ in range(FRAMES_A_DRIVE)])
         lost = random.geometric(1.0 - FRAMES_LOST_SHARE, FRAMES_A_DRIVE)
@@ -188,8 +196,8 @@ def _max_difference(source: _Source, exported: LiteRtNetwork) -> float:
         memory = exported.initial_memory()
         for frame, time_s, outputs in zip(frames, times_s.tolist(), expected, strict=True):
             found, memory = exported.step(frame, time_s, memory)
-            difference = max(difference, float(np.abs(found - outputs).max()))
-    return difference
+            differences.append(np.abs(found - outputs).max())
+    return float(np.max(differences))
 
 
 def _scene(random: np.random.Generator, shape: tuple[int, ...]) -> Images:

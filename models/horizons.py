@@ -41,7 +41,7 @@ def per_step(t: Tensor, batch: int | None, steps: int | None) -> Tensor:
         steps: The static number `T` of steps, or None.
 
     Returns:
-        `t` with two axes.
+        `t` with two axes; integers as int64.
 
     Raises:
         ValueError: If `t` has another shape.
@@ -49,13 +49,16 @@ def per_step(t: Tensor, batch: int | None, steps: int | None) -> Tensor:
     call_inputs.check_shape(
         "t of horizon='elapsed', time stamps in seconds,", t, ("BT", "T"), B=batch, T=steps
     )
+    if keras.backend.is_int_dtype(keras.backend.standardize_dtype(t.dtype)):
+        # Without a sign, the negative age of a future key would wrap to a huge one.
+        t = ops.cast(t, "int64")
     return t[None, :] if len(t.shape) == 1 else t
 
 
 def elapsed(query_times: Tensor, key_times: Tensor, dtype: str) -> Tensor:
     """Return the seconds from each key to each query, zero for keys in the future.
 
-    The difference is taken in the time stamps' own type, of integers in int64, and cast afterwards: at a Unix
+    The difference is taken in the time stamps' own type and cast afterwards: at a Unix
     time of 1.7e9 s, float64 resolves 0.24 microseconds and float32 only 128 s.
 
     Args:
@@ -66,8 +69,5 @@ def elapsed(query_times: Tensor, key_times: Tensor, dtype: str) -> Tensor:
     Returns:
         `(B, 1, T, S)` in seconds, with an axis for the heads.
     """
-    if keras.backend.is_int_dtype(keras.backend.standardize_dtype(query_times.dtype)):
-        # Without a sign, the negative age of a future key would wrap to a huge one.
-        query_times, key_times = ops.cast(query_times, "int64"), ops.cast(key_times, "int64")
     seconds = query_times[:, None, :, None] - key_times[:, None, None, :]
     return ops.maximum(ops.cast(seconds, dtype), 0.0)

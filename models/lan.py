@@ -127,8 +127,8 @@ class LAN(keras.layers.Layer):
             queries and keys are the same steps. Differences are taken in the time stamps' own type, so Unix
             times keep their precision as float64. Where Keras casts to float32 before this layer sees them (a
             `keras.Input` of float32, the default; NumPy arrays in `fit` and `predict`; calls of a subclassed
-            `keras.Model`), subtract each sequence's last time stamp before: a shift of all time stamps
-            changes nothing.
+            `keras.Model`; everything under JAX without `jax_enable_x64`), subtract each sequence's last time
+            stamp before: a shift of all time stamps changes nothing.
         mask: Which keys are no padding, `(B, S)`; or a tuple with the masks of all inputs, as Keras passes
             it.
         attention_mask: Which key a query may attend, `(T, S)`, `(B, T, S)` or `(B, H, T, S)`. What no query
@@ -373,7 +373,8 @@ class LAN(keras.layers.Layer):
         Args:
             x: The features of the new step, `(B, features)`.
             t: Its time stamps in seconds (its factor under `horizon="gate"`), `(B,)` or a scalar. Unix times
-                keep their precision as Python or NumPy floats and as float64 tensors.
+                keep their precision as Python or NumPy floats and as float64 tensors, which JAX has only
+                with `jax_enable_x64`.
             state: What `initial_state` or the last `step` returned.
 
         Returns:

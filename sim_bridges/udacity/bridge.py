@@ -76,8 +76,7 @@ class UdacityBridge:
             return True
         try:
             session = self._service.open(address)
-        except ServiceFullError as error:
-            log(logging.WARNING, "vehicle refused", address=address, reason=error)
+        except ServiceFullError:
             return False
         self._links[sid] = _Link(sid, session, Chain(starts), time.monotonic())
         return True
@@ -150,7 +149,7 @@ class UdacityBridge:
 
     def _hand_over(self, link: _Link, message: _Message) -> None:
         """Leaves the controls to the human who holds W or S."""
-        link.session.human_drives(message.received_s)
+        link.session.human_drives()
         self._emit(link.sid, MANUAL, {})
         link.chain.replied(time.monotonic())
 

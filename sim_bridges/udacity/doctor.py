@@ -16,6 +16,7 @@ from pathlib import Path
 from controller.interface import Policy
 from controller.runtime import RuntimeChoice
 from models.errors import UserError
+from sim_bridges.udacity.address import resolved
 
 BUDGET_S = 0.05
 
@@ -43,12 +44,12 @@ def examine(
 
     yield from _port(host, port, token)
     try:
-        policies = load_policies(weights, runtime)
+        policy = load_policies(weights, runtime)()
     except UserError as error:
         yield Finding(False, str(error))
         return
     yield Finding(True, f"{weights} can be loaded")
-    yield _self_test(policies())
+    yield _self_test(policy)
 
 
 def _versions() -> Finding:
@@ -76,11 +77,11 @@ def _version(package: str) -> str | None:
 
 
 def _port(host: str, port: int, token: str | None) -> Iterator[Finding]:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
+        family, address = resolved(host, port)
         with socket.socket(family, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
+            probe.bind(address)
             probe.listen(1)
     except (OSError, UnicodeError) as error:
         if getattr(error, "errno", None) == errno.EADDRINUSE:

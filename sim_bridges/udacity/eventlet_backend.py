@@ -23,6 +23,7 @@ from eventlet.websocket import FailedConnectionError, RFC6455WebSocket
 
 from controller.logs import log
 from models.errors import UserError
+from sim_bridges.udacity.address import resolved
 
 MESSAGE_MAX_BYTES = 1_000_000
 CONNECTIONS_MAX = 128
@@ -306,10 +307,8 @@ def _port_errors(host: str, port: int) -> Iterator[None]:
 
 def _bound_socket(host: str, port: int) -> LowLatencySocket:
     """Returns a socket that has the port but does not listen yet."""
-    family, kind, protocol, _, address = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
-    listener = LowLatencySocket(family, kind, protocol)
+    family, address = resolved(host, port)
+    listener = LowLatencySocket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(address)
     return listener

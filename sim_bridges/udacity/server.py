@@ -44,7 +44,8 @@ REFUSALS_MAX = 1000
 _REFUSALS = {
     "address": "--allow does not name its address",
     "name": "it asks for a name that is not this machine's",
-    "full": "there are as many clients as may be",
+    "full": "there are as many clients as may be, or as the system has threads for",
+    "too many messages": "it sends more than 250 messages a second",
 }
 
 _SOCKET_IO_PATH = "/socket.io/"
@@ -192,7 +193,7 @@ class UdacityServer:
             self._close_engine(eio_sid)
 
     def _hang_up(self, eio_sid: str, reason: str) -> None:
-        self.service.metrics.refused.labels(reason).inc()
+        self._refused(reason, self._sio.environ.get(eio_sid, {}).get("REMOTE_ADDR", "?"))
         self._close_engine(eio_sid)
 
     def _close_engine(self, eio_sid: str) -> None:

@@ -1,6 +1,7 @@
 """Recordings: the simulator's format, and what a full disk or a killed process leave."""
 
 import csv
+import errno
 import json
 import os
 import signal
@@ -238,6 +239,29 @@ def test_a_system_without_a_thread_left_stops_the_recording_only(tmp_path, monke
     assert not list(tmp_path.iterdir())
     (warning,) = caplog.records
     assert "can't start new thread" in str(warning.fields["why"])
+
+
+def test_files_that_cannot_be_closed_hold_nobody_up(tmp_path, monkeypatch, caplog):
+    closed = []
+
+    def close(descriptor):
+        closed.append(descriptor)
+        raise OSError(errno.EIO, "Input/output error")
+
+    recorder = Recorder(tmp_path, "car")
+    recorder.record(frame(0))
+    assert recorder.wait_written(30)
+    with monkeypatch.context() as patch:
+        patch.setattr(recorder_module.os, "close", close)
+        recorder.close()
+        recorder.wait_closed(30)
+    for descriptor in closed:
+        os.close(descriptor)
+    assert len(closed) == 2
+    (warning,) = caplog.records
+    assert warning.fields["why"] == "Input/output error"
+    recorder.record(frame(1))
+    assert recorder.wait_written(0)
 
 
 def test_a_disk_that_cannot_keep_up_is_told_of_once(tmp_path, monkeypatch, caplog):

@@ -94,6 +94,37 @@ def test_a_lone_exported_file_is_to_be_copied_again(weights, obstruct, why):
         load_network(checkpoint.beside(weights, ".tflite"))
 
 
+def test_an_exported_file_is_the_one_that_was_named(weights):
+    alone = weights.with_name("mine.tflite")
+    alone.write_bytes(checkpoint.beside(weights, ".tflite").read_bytes())
+    checkpoint.beside(alone, ".json").write_bytes(checkpoint.manifest_path(weights).read_bytes())
+    assert runs_by_litert(alone)
+    spoil(alone)
+    with pytest.raises(UserError, match=r"mine\.tflite is not the one that its manifest names"):
+        load_network(alone)
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "why"),
+    [
+        ({"outputs": {"steering": "", "gas": "", "brake": "", "horn": ""}}, "it names 4 outputs"),
+        ({"outputs": 5}, "does not have the expected fields"),
+        ({"preprocessing": {"height": 8}}, "does not fit its network"),
+        ({"exported": {"file": "a\0b"}}, "cannot be read"),
+    ],
+)
+def test_a_manifest_that_does_not_fit_is_one_sentence(weights, spoilt, why):
+    manifest = checkpoint.manifest_path(weights)
+    content = json.loads(manifest.read_text())
+    for name, value in spoilt.items():
+        old = content[name]
+        content[name] = old | value if name != "outputs" and isinstance(old, dict) else value
+    manifest.write_text(json.dumps(content))
+    with pytest.raises(UserError, match=why) as error:
+        load_network(weights, RuntimeChoice.LITERT)
+    assert "\n" not in str(error.value)
+
+
 def test_an_exported_file_that_litert_does_not_take(weights):
     file, manifest = (checkpoint.beside(weights, suffix) for suffix in (".tflite", ".json"))
     file.write_bytes(b"no network")

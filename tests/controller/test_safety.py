@@ -387,6 +387,20 @@ def test_a_pause_of_the_simulator_alone_never_stops_the_vehicle():
     assert vehicle.state is State.DRIVING
 
 
+@pytest.mark.parametrize("told", [True, False])
+def test_a_pause_is_no_time_in_which_frames_were_broken(told):
+    vehicle = driving()
+    if not told:
+        vehicle.bad()
+    vehicle.happens(Silence("no frame came"))
+    vehicle.time_s += 3600.0
+    vehicle.bad()
+    assert vehicle.state is State.DEGRADED
+    assert vehicle.memory.command.gas == 0.0
+    vehicle.good()
+    assert vehicle.state is State.DRIVING
+
+
 def test_frames_that_stay_broken_end_in_a_stop_and_then_in_fault():
     vehicle = driving()
     begin_s = vehicle.time_s

@@ -1,6 +1,7 @@
 """The service for all vehicles."""
 
 import threading
+import time
 
 import pytest
 
@@ -34,12 +35,16 @@ def service():
     service.shut_down()
 
 
-def leave_after_a_failure(service, address):
+def fail(service, address):
     session = service.open(address)
     for moment_s in (0.0, 0.01, 0.02):
         session.answer_broken(moment_s, "nothing to see")
     assert session.failed
-    service.close(session, "test")
+    return session
+
+
+def leave_after_a_failure(service, address):
+    service.close(fail(service, address), "test")
 
 
 def test_who_failed_and_dials_again_stands_until_the_operator_resumes(service):
@@ -48,8 +53,20 @@ def test_who_failed_and_dials_again_stands_until_the_operator_resumes(service):
     again = service.open("10.0.0.1")
     assert again.state is State.STOPPING
     assert service.open("10.0.0.1").state is State.READY
+    service.close(again, "a loose link")
+    again = service.open("10.0.0.1")
+    assert again.state is State.STOPPING
     assert service.resume_all("test")
     assert again.state is State.READY
+
+
+def test_who_failed_and_dials_again_before_its_old_link_is_known_to_be_dead_stands_too(service):
+    old = fail(service, "10.0.0.1")
+    assert service.open("10.0.0.1").state is State.READY
+    time.sleep(service.settings.silence_s)
+    assert service.open("10.0.0.1").state is State.STOPPING
+    service.close(old, "no answer to pings")
+    assert service.open("10.0.0.1").state is State.READY
 
 
 def test_a_resume_forgives_also_who_is_gone(service):

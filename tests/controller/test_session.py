@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -104,6 +105,15 @@ def test_newer_frames_in_its_place_do_not_put_off_a_frames_deadline(road):
     assert road.session.command.gas == 0.0
 
 
+def test_the_policy_has_its_time_for_a_frame_that_was_held_back_before(road):
+    road.policy.gate.clear()
+    held = replace(road.frame(), received_s=time.monotonic() - 10)
+    road.session.submit(held, road.answers.append)
+    road.session.tick(time.monotonic())
+    assert not road.answers
+    assert not road.session.silent(time.monotonic())
+
+
 def test_a_frame_is_recorded_with_the_moment_at_which_it_came(tmp_path):
     recorder = Recorder(tmp_path, "car")
     road = Road(recorder)
@@ -125,7 +135,7 @@ def test_the_policy_forgets_between_two_drives_also_if_the_first_frame_is_overta
     road.drive_one_frame()
     road.block_the_policy()
     if order == "human_drives":
-        road.session.human_drives(time.monotonic())
+        road.session.human_drives()
     else:
         road.session.stop("operator")
         road.session.resume("operator")

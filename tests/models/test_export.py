@@ -156,6 +156,24 @@ def test_a_network_that_comes_out_differently_is_refused(tmp_path, monkeypatch):
     assert not checkpoint.beside(weights, ".tflite").exists()
 
 
+def test_a_network_without_numbers_is_refused(tmp_path):
+    weights = tmp_path / "small.weights.h5"
+    save_small_checkpoint(weights)
+    loaded = checkpoint.load(weights)
+    spoilt = [np.full_like(array, np.nan) for array in loaded.network.get_weights()]
+    loaded.network.set_weights(spoilt)
+    checkpoint.save(weights, loaded.network, loaded.manifest)
+    with pytest.raises(UserError, match="gives no finite numbers: train it again"):
+        export.export(weights)
+    assert not checkpoint.beside(weights, ".tflite").exists()
+
+
+def test_a_mistyped_path_makes_no_folder(tmp_path):
+    with pytest.raises(UserError, match="There is no weights file"):
+        export.export(tmp_path / "typo" / "x.weights.h5")
+    assert not (tmp_path / "typo").exists()
+
+
 def test_other_names_are_refused(tmp_path):
     with pytest.raises(UserError, match=r"ends in \.tflite"):
         export.export(tmp_path / "small.weights.h5", tmp_path / "small.onnx")

@@ -639,6 +639,21 @@ def test_a_time_in_the_place_of_the_mask_is_refused():
         LAN(8, 2)(X, T)
 
 
+def test_what_is_to_be_added_to_logits_is_refused_as_a_mask():
+    with pytest.raises(ValueError, match=r"adds nothing\. Received: a mask of float32"):
+        LAN(8, 2)(X, attention_mask=np.where(np.tri(10), 0.0, -1e9).astype("float32"))
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="needs int64")
+@pytest.mark.parametrize("dtype", ["uint8", "uint32", "int8", "int64"])
+def test_time_stamps_of_integers_are_the_same_in_chunks(dtype):
+    whole = built(8, 2, horizon="elapsed", initial="dot", return_sequences=True)
+    chunked = built(8, 2, horizon="elapsed", initial="dot", return_sequences=True, query_chunk=4)
+    chunked.set_weights(whole.get_weights())
+    seconds = (np.arange(10) * 12).astype(dtype)
+    np.testing.assert_allclose(chunked((X, seconds)), whole((X, seconds.astype("float64"))), atol=1e-6)
+
+
 @pytest.mark.parametrize("dtype", ["bool", "int32", "uint8"])
 def test_masks_of_integers_are_welcome(dtype):
     layer, mask = built(8, 2), np.arange(10) >= np.full((3, 1), 4)

@@ -91,9 +91,10 @@ class _SimulatedSession:
         """
         self._session.tick(time_s)
         self._chain.telemetry(time_s)
-        self._now_s = time_s + latency_s
+        self._now_s = time_s
         answers: list[Command] = []
         self._session.submit(vehicle_frame(telemetry, time_s), answers.append)
+        self._now_s = time_s + latency_s
         try:
             self._inbox.get(timeout=POLICY_MAX_S)()
         except Empty:
