@@ -37,6 +37,10 @@ class Progress:
             shown = bars.add_task(title, total=total)
             yield lambda steps=1: bars.advance(shown, steps)
 
+    def say(self, text: str) -> None:
+        """Shows a sentence."""
+        self._console.print(text, markup=False, soft_wrap=True)
+
 
 def _ignore(_steps: int = 1) -> None:
     """Shows nothing."""

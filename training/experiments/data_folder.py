@@ -9,6 +9,10 @@ VARIABLE = "LIQUID_DRIVE_DATA"
 DEFAULT = Path("data")
 
 
+class MissingDataError(UserError):
+    """Data is not there."""
+
+
 def data_file(name: str, source: str, folder: Path | None = None) -> Path:
     """Returns the path of a file or folder of data.
 
@@ -18,11 +22,11 @@ def data_file(name: str, source: str, folder: Path | None = None) -> Path:
         folder: The folder; without it that of the environment variable LIQUID_DRIVE_DATA, else `data`.
 
     Raises:
-        UserError: It is not there.
+        MissingDataError: It is not there.
     """
     path = (folder or Path(os.environ.get(VARIABLE, DEFAULT))) / name
     if not path.exists():
-        raise UserError(
+        raise MissingDataError(
             f"There is no {path}: get it from {source} and name its folder by --data or {VARIABLE}."
         )
     return path

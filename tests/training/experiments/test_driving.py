@@ -1,4 +1,5 @@
 from dataclasses import replace
+from io import StringIO
 from itertools import pairwise
 
 import keras
@@ -168,6 +169,24 @@ def test_a_folder_goes_on_with_its_own_recording_only(tmp_path):
         first.gather(tmp_path / "work", Progress(Console(quiet=True)))
     with pytest.raises(UserError, match="begun with other settings"):
         second.gather(tmp_path / "work", Progress(Console(quiet=True)))
+
+
+def test_a_table_without_data_is_left_out_and_one_of_other_data_is_not(tmp_path):
+    whole = load("lane-keeping", None)
+    study = replace(whole.studies[-1], contenders=(), source=RecordedLaps(tmp_path / "nowhere"))
+    console = Console(file=StringIO(), width=200)
+    runner = Runner(tmp_path / "out", replace(whole, studies=(study,)), 1, Progress(console))
+    runner.run()
+    assert "Udacity recording, steering on a held-out lap is left out. There is no" in console.file.getvalue()
+    for name in ("first", "second"):
+        (tmp_path / name / "udacity_track1").mkdir(parents=True)
+        source = RecordedLaps(tmp_path / name)
+        experiment = replace(whole, studies=(replace(study, source=source),))
+        runner = Runner(tmp_path / "out", experiment, 1, Progress(console))
+        if name == "first":
+            runner.run()
+    with pytest.raises(UserError, match="begun with other settings"):
+        runner.run()
 
 
 def test_a_steady_guess_explains_nothing():

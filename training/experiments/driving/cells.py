@@ -10,8 +10,8 @@ import numpy as np
 
 from controller.processes import map_in_processes
 from controller.runtime import limit_threads
-from models.errors import UserError
 from models.files import write_json
+from training.experiments.data_folder import MissingDataError
 from training.experiments.driving.contenders import BY_NAME
 from training.experiments.driving.film_study import FilmStudy, Part, Rides
 from training.experiments.driving.ride import Driver, ride_all
@@ -75,8 +75,11 @@ def data_folder(out: Path) -> Path:
 def carry_out(runner: Runner) -> None:
     """Makes data, trains what is not trained yet, drives what has not been driven yet.
 
-    Of every table the first seed of each contender comes first, then the second; a table whose data cannot be
-    had is left out.
+    Of every table the first seed of each contender comes first, then the second; a table whose data is not
+    there is left out.
+
+    Raises:
+        UserError: The folder was begun with other data.
     """
     studies = [study for study in runner.experiment.studies if _has_data(runner, study)]
     jobs = [
@@ -93,9 +96,9 @@ def carry_out(runner: Runner) -> None:
 def _has_data(runner: Runner, study: FilmStudy) -> bool:
     try:
         study.source.gather(data_folder(runner.out), runner.progress)
-    except UserError as error:
-        with runner.progress.task(f"{study.title} is left out. {error}", 1):
-            return False
+    except MissingDataError as error:
+        runner.progress.say(f"{study.title} is left out. {error}")
+        return False
     return True
 
 
