@@ -61,7 +61,7 @@ def carracing(
 
 def evaluate(
     episodes: Annotated[int, typer.Option(min=1, max=MOST_EPISODES, help="Number of tracks to drive.")] = 100,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the first track; the others follow.")] = 10_000,
+    seed: Annotated[int, typer.Option(min=0, help=SEED_HELP)] = 10_000,
     weights: WeightsOption = DEFAULT_WEIGHTS,
     drop_frames: DropFramesOption = 0.0,
     json_file: JsonOption = None,
