@@ -16,6 +16,11 @@ def test_admits_simulators_of_this_machine_and_of_the_networks(address):
     assert LAN.admits_simulator(address)
 
 
+def test_a_network_may_be_named_by_one_of_its_addresses():
+    rules = access_rules("0.0.0.0", ["192.168.1.5/24"], "secret")  # noqa: S104
+    assert rules.admits_simulator("192.168.1.7")
+
+
 @pytest.mark.parametrize("address", ["192.168.2.1", "10.0.0.8", "8.8.8.8", "fe80::1", "", "nonsense"])
 def test_admits_no_other_simulators(address):
     assert not LAN.admits_simulator(address)
@@ -24,6 +29,10 @@ def test_admits_no_other_simulators(address):
 @pytest.mark.parametrize("host", ["127.0.0.1:4567", "localhost:4567", "LOCALHOST", "[::1]:4567", "[::1]"])
 def test_a_local_service_goes_by_local_names(host):
     assert LOCAL.admits_name(host)
+
+
+def test_a_local_service_goes_by_the_name_that_it_was_given():
+    assert access_rules("127.0.0.9", [], None).admits_name("127.0.0.9:4567")
 
 
 @pytest.mark.parametrize("host", ["evil.example:4567", "127.0.0.1.evil.example", "", "192.168.1.5:4567"])
@@ -39,7 +48,13 @@ def test_the_token_opens_the_web_routes():
     assert LOCAL.admits_operator("")
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.0.0.9"])
+def test_a_token_counts_on_a_local_service_too():
+    rules = access_rules("127.0.0.1", [], "secret")
+    assert rules.admits_operator("Bearer secret")
+    assert not rules.admits_operator("")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "LOCALHOST", "127.0.0.9"])
 def test_a_loopback_address_needs_no_networks(host):
     assert access_rules(host, [], None).admits_simulator("127.0.0.1")
 

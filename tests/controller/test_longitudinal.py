@@ -1,12 +1,13 @@
 """Speed control, in closed loop with a car that has the simulator's drag, torque and slopes."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.longitudinal import CruiseSettings, cruise, curve_speed_mps
+from controller.longitudinal import CruiseSettings, Pedals, cruise, curve_speed_mps
 
 SETTINGS = CruiseSettings(speed_mps=6.7)
 STEP_S = 0.05
@@ -93,6 +94,27 @@ def test_a_twitch_of_the_steering_does_not_slow_down():
     assert min(drive.speeds[-100:]) > 6.5
 
 
+def test_a_twitch_of_the_steering_leaves_the_target_as_it_is():
+    memory, _ = cruise(None, 0.0, 6.7, 0.0, SETTINGS)
+    memory, _ = cruise(memory, STEP_S, 6.7, 1.0, SETTINGS)
+    assert memory.target_mps == 6.7
+
+
+def test_left_and_right_count_alike():
+    memory, _ = cruise(None, 0.0, 5.0, 0.6, SETTINGS)
+    for step in range(1, 20):
+        memory, _ = cruise(memory, step * STEP_S, 5.0, 0.6 * (-1) ** step, SETTINGS)
+        assert memory.steering == pytest.approx(0.6)
+
+
+def test_a_curve_lowers_the_target_gently_and_without_the_brake():
+    settings = CruiseSettings(speed_mps=10.0)
+    memory, _ = cruise(None, 0.0, 10.0, 0.0, settings)
+    memory, pedals = cruise(replace(memory, steering=1.0), 0.1, 10.0, 1.0, settings)
+    assert memory.target_mps == pytest.approx(9.7)
+    assert pedals.brake == 0.0
+
+
 def test_the_curve_speed_has_the_set_lateral_acceleration():
     settings = CruiseSettings(speed_mps=13.0)
     speed_mps = curve_speed_mps(-0.5, settings)
@@ -113,6 +135,18 @@ def test_takes_over_at_any_speed_without_a_jolt():
     assert pedals.brake > 0.0
 
 
+def test_a_takeover_in_a_curve_counts_the_curve_at_once():
+    memory, _ = cruise(None, 0.0, 5.0, -0.8, SETTINGS)
+    assert memory.steering == 0.8
+
+
+def test_between_gas_and_brake_the_vehicle_rolls():
+    _, pedals = cruise(None, 0.0, 6.7 + 0.6, 0.0, SETTINGS)
+    assert pedals == Pedals(0.0, 0.0)
+    _, pedals = cruise(None, 0.0, 6.7 + 0.8, 0.0, SETTINGS)
+    assert 0.0 < pedals.brake < 0.06
+
+
 def test_a_long_gap_counts_as_a_short_one():
     memory, _ = cruise(None, 0.0, 3.0, 0.0, SETTINGS)
     assert cruise(memory, 100.0, 3.0, 0.0, SETTINGS)[0].target_mps == pytest.approx(3.2)
@@ -130,6 +164,13 @@ def test_the_integral_rests_while_the_pedal_is_at_its_end():
         memory, pedals = cruise(memory, step * STEP_S, 9.0, 0.0, CruiseSettings(speed_mps=1.0))
     assert pedals.brake > 0.9
     assert memory.integral == 0.0
+
+
+def test_a_steep_hill_winds_the_integral_up_to_its_bound_only():
+    memory, _ = cruise(None, 0.0, 6.0, 0.0, SETTINGS)
+    for step in range(1, 1000):
+        memory, _ = cruise(memory, step * STEP_S, 6.2, 0.0, SETTINGS)
+    assert memory.integral == SETTINGS.integral_max
 
 
 @given(

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -73,9 +74,10 @@ def test_writes_what_the_service_knows_besides(tmp_path):
     assert entry["command"] == {"steering": -0.05, "gas": 0.3, "brake": 0.0}
     assert (entry["state"], entry["failure"]) == ("driving", None)
     assert entry["latency_ms"] == {"total": 2.5}
-    assert datetime.fromisoformat(entry["wall_time"]).replace(tzinfo=None) == MOMENT.replace(
-        microsecond=382_000
-    )
+    assert (entry["time_s"], entry["speed_mps"], entry["steering"]) == (1.5, 4.4704, 0.1)
+    wall_time = datetime.fromisoformat(entry["wall_time"])
+    assert wall_time.tzinfo is not None
+    assert wall_time.replace(tzinfo=None) == MOMENT.replace(microsecond=382_000)
 
 
 def test_a_frame_without_image_or_finite_proposal_is_in_the_jsonl_only(tmp_path):
@@ -112,11 +114,17 @@ def test_drives_of_one_second_have_folders_of_their_own_and_nothing_is_overwritt
     assert content == {path: path.read_bytes() for path in first.rglob("*") if path.is_file()}
 
 
-def test_a_path_with_a_comma_stays_one_column(tmp_path):
-    folder = tmp_path / 'a, "b"'
-    drive = recorded(folder, frame())
-    assert len(rows(drive)[0]) == 7
-    assert Path(rows(drive)[0][0]).is_file()
+@pytest.mark.parametrize("name", ['a, "b"', "a\nb"])
+def test_a_path_with_a_comma_or_a_line_break_stays_one_column(tmp_path, name):
+    (row,) = rows(recorded(tmp_path / name, frame()))
+    assert len(row) == 7
+    assert Path(row[0]).is_file()
+
+
+def test_the_paths_in_the_log_are_absolute(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (row,) = rows(recorded(Path("drives"), frame()))
+    assert Path(row[0]).is_absolute()
 
 
 def test_a_path_that_is_no_text_is_written_as_it_is(tmp_path):
@@ -130,6 +138,8 @@ def test_nothing_is_created_before_the_first_frame(tmp_path):
     recorder.close()
     recorder.wait_closed(1)
     recorder.record(frame())
+    assert recorder.wait_written(30)
+    recorder.wait_closed(30)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -153,10 +163,11 @@ from controller.recorder import Recorder
 from controller.logs import log_to
 log_to(sys.stdout)
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
+size_max, jpeg_size = map(int, sys.argv[2:])
+resource.setrlimit(resource.RLIMIT_FSIZE, (size_max, size_max))
 recorder = Recorder(Path(sys.argv[1]), "1")
 for number in range(100):
-    recorder.record(frame(number))
+    recorder.record(frame(number, jpeg=bytes(jpeg_size)))
     recorder.wait_written(30)
 recorder.close()
 recorder.wait_closed(30)
@@ -164,16 +175,51 @@ print(recorder.drive)
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="limits of file sizes are POSIX")
-def test_a_full_disk_stops_the_recording_with_a_warning_and_leaves_whole_lines(tmp_path):
+needs_size_limits = pytest.mark.skipif(sys.platform == "win32", reason="limits of file sizes are POSIX")
+
+
+def recorded_on_a_full_disk(folder: Path, size_max: int, jpeg_size: int) -> Path:
     """A limit on the size of files stands for the full disk: the system call fails in the same place."""
     done = subprocess.run(  # noqa: S603
-        [sys.executable, "-c", FULL_DISK, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", FULL_DISK, str(folder), str(size_max), str(jpeg_size)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout.count("recording stopped, driving goes on") == 1
-    drive = Path(done.stdout.splitlines()[-1])
+    return Path(done.stdout.splitlines()[-1])
+
+
+@needs_size_limits
+@pytest.mark.parametrize("size_max", [2800, 2950, 3100])
+def test_a_full_disk_stops_the_recording_with_a_warning_and_leaves_whole_lines(tmp_path, size_max):
+    drive = recorded_on_a_full_disk(tmp_path, size_max, jpeg_size=20)
     assert 3 < len(entries(drive)) < 100
-    assert all(Path(row[0]).read_bytes() == JPEG and len(row) == 7 for row in rows(drive))
+    assert (drive / "frames.jsonl").read_bytes().endswith(b"\n")
+    assert all(Path(row[0]).read_bytes() == bytes(20) and len(row) == 7 for row in rows(drive))
+
+
+@needs_size_limits
+def test_an_image_that_does_not_fit_is_not_left_in_part(tmp_path):
+    drive = recorded_on_a_full_disk(tmp_path, 3000, jpeg_size=5000)
+    assert list((drive / "IMG").iterdir()) == []
+    assert rows(drive) == entries(drive) == []
+
+
+def test_after_a_failure_nobody_waits_for_what_is_left(tmp_path, monkeypatch):
+    ready = threading.Event()
+
+    def fail(*_):
+        ready.wait(30)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(recorder_module, "_write_new", fail)
+    recorder = Recorder(tmp_path, "1")
+    for number in range(3):
+        recorder.record(frame(number))
+    ready.set()
+    assert recorder.wait_written(10)
 
 
 KILLED = """
@@ -241,6 +287,13 @@ def test_a_system_without_a_thread_left_stops_the_recording_only(tmp_path, monke
     assert "can't start new thread" in str(warning.fields["why"])
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_a_drive_leaves_no_file_open(tmp_path):
+    recorded(tmp_path, frame())
+    still_open = [link.resolve() for link in Path("/proc/self/fd").iterdir()]
+    assert not [path for path in still_open if path.is_relative_to(tmp_path.resolve())]
+
+
 def test_files_that_cannot_be_closed_hold_nobody_up(tmp_path, monkeypatch, caplog):
     closed = []
 
@@ -264,13 +317,52 @@ def test_files_that_cannot_be_closed_hold_nobody_up(tmp_path, monkeypatch, caplo
     assert recorder.wait_written(0)
 
 
-def test_a_disk_that_cannot_keep_up_is_told_of_once(tmp_path, monkeypatch, caplog):
-    ready = threading.Event()
-    monkeypatch.setattr(recorder_module, "_write_new", lambda *_: ready.wait(30))
+class HangingDisk:
+    """Writes no image before it is ready."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Event()
+        self.ready = threading.Event()
+
+    def write(self, *_) -> None:
+        self.begun.set()
+        self.ready.wait(30)
+
+
+@pytest.fixture
+def hanging_disk(monkeypatch) -> Iterator[HangingDisk]:
+    disk = HangingDisk()
+    monkeypatch.setattr(recorder_module, "_write_new", disk.write)
+    yield disk
+    disk.ready.set()
+
+
+def test_a_frame_that_is_being_written_is_not_written_yet(tmp_path, hanging_disk):
+    recorder = Recorder(tmp_path, "1")
+    recorder.record(frame())
+    assert hanging_disk.begun.wait(30)
+    assert not recorder.wait_written(0.05)
+    hanging_disk.ready.set()
+    assert recorder.wait_written(30)
+    recorder.close()
+
+
+def test_a_disk_that_hangs_holds_nobody_up_at_the_end(tmp_path, hanging_disk):
+    recorder = Recorder(tmp_path, "1")
+    recorder.record(frame())
+    assert hanging_disk.begun.wait(30)
+    recorder.close()
+    begin_s = time.monotonic()
+    recorder.wait_closed(0.1)
+    assert time.monotonic() - begin_s < 10
+    assert recorder._thread.daemon
+
+
+def test_a_disk_that_cannot_keep_up_is_told_of_once(tmp_path, hanging_disk, caplog):
     recorder = Recorder(tmp_path, "1")
     for number in range(recorder_module.BACKLOG_MAX + 5):
         recorder.record(frame(number))
-    ready.set()
+    hanging_disk.ready.set()
     recorder.close()
     recorder.wait_closed(30)
     assert [record.message for record in caplog.records] == ["disk too slow, frames left out"]

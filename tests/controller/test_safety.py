@@ -19,6 +19,7 @@ from controller.safety import (
     State,
     StopOrder,
     Transition,
+    Unheard,
     _braking_rate_per_s,
     advance,
 )
@@ -91,42 +92,49 @@ def in_state(state: State) -> Vehicle:
     return vehicle
 
 
-GOOD, BAD, SILENCE, HUMAN, STOP, RESUME = "good", "bad", "silence", "human", "stop", "resume"
+GOOD, BAD, SILENCE, UNHEARD = "good", "bad", "silence", "unheard"
+HUMAN, STOP, RESUME = "human", "stop", "resume"
 
 AFTER = {
     (State.READY, GOOD): (State.DRIVING, "a frame came"),
     (State.READY, BAD): (State.DEGRADED, "broken"),
     (State.READY, SILENCE): None,
+    (State.READY, UNHEARD): None,
     (State.READY, HUMAN): (State.MANUAL, "the driver took over"),
     (State.READY, STOP): (State.STOPPING, "order"),
     (State.READY, RESUME): None,
     (State.DRIVING, GOOD): None,
     (State.DRIVING, BAD): (State.DEGRADED, "broken"),
     (State.DRIVING, SILENCE): (State.DEGRADED, "silence"),
+    (State.DRIVING, UNHEARD): None,
     (State.DRIVING, HUMAN): (State.MANUAL, "the driver took over"),
     (State.DRIVING, STOP): (State.STOPPING, "order"),
     (State.DRIVING, RESUME): None,
     (State.DEGRADED, GOOD): (State.DRIVING, "frames are good again"),
     (State.DEGRADED, BAD): None,
     (State.DEGRADED, SILENCE): None,
+    (State.DEGRADED, UNHEARD): None,
     (State.DEGRADED, HUMAN): (State.MANUAL, "the driver took over"),
     (State.DEGRADED, STOP): (State.STOPPING, "order"),
     (State.DEGRADED, RESUME): None,
     (State.MANUAL, GOOD): (State.DRIVING, "the driver let go"),
     (State.MANUAL, BAD): (State.DEGRADED, "broken"),
     (State.MANUAL, SILENCE): None,
+    (State.MANUAL, UNHEARD): None,
     (State.MANUAL, HUMAN): None,
     (State.MANUAL, STOP): (State.STOPPING, "order"),
     (State.MANUAL, RESUME): None,
     (State.STOPPING, GOOD): None,
     (State.STOPPING, BAD): None,
     (State.STOPPING, SILENCE): None,
+    (State.STOPPING, UNHEARD): None,
     (State.STOPPING, HUMAN): None,
     (State.STOPPING, STOP): None,
     (State.STOPPING, RESUME): (State.READY, "order"),
     (State.FAULT, GOOD): None,
     (State.FAULT, BAD): None,
     (State.FAULT, SILENCE): None,
+    (State.FAULT, UNHEARD): None,
     (State.FAULT, HUMAN): None,
     (State.FAULT, STOP): None,
     (State.FAULT, RESUME): (State.READY, "order"),
@@ -145,6 +153,7 @@ def test_each_event_in_each_state(before, kind):
         vehicle.happens(
             {
                 SILENCE: Silence("silence"),
+                UNHEARD: Unheard(),
                 HUMAN: HumanDrives(),
                 STOP: StopOrder("order"),
                 RESUME: ResumeOrder("order"),
@@ -301,6 +310,13 @@ def test_no_brake_below_the_speed_at_which_it_would_reverse():
     assert vehicle.good(brake, speed_mps=LIMITS.brake_speed_min_mps - 0.01).brake == 0.0
 
 
+def test_the_limits_are_those_of_the_documentation():
+    assert (LIMITS.hold_s, LIMITS.degraded_max_s) == (0.3, 2.0)
+    assert (LIMITS.speed_max_mps, LIMITS.brake_speed_min_mps) == (13.5, 2.5)
+    assert LIMITS.speed_max_mps > 30 * 0.44704
+    assert LIMITS.degraded_brake < LIMITS.stop_brake
+
+
 def test_the_brake_speed_leaves_a_margin_to_five_miles_per_hour():
     assert LIMITS.brake_speed_min_mps > 5 * 0.44704
 
@@ -399,6 +415,15 @@ def test_a_pause_is_no_time_in_which_frames_were_broken(told):
     assert vehicle.memory.command.gas == 0.0
     vehicle.good()
     assert vehicle.state is State.DRIVING
+
+
+@pytest.mark.parametrize("state", State)
+def test_who_is_not_heard_rolls_with_the_wheels_as_they_are_in_every_state(state):
+    vehicle = in_state(state)
+    before = replace(vehicle.memory, command=Command(0.4, 0.3, 0.0), steering_unknown=False)
+    vehicle.memory = before
+    assert vehicle.happens(Unheard()) == Command(0.4, 0.0, 0.0)
+    assert vehicle.memory == replace(before, command=Command(0.4, 0.0, 0.0))
 
 
 def test_frames_that_stay_broken_end_in_a_stop_and_then_in_fault():
@@ -603,7 +628,7 @@ speeds = st.none() | st.floats(0, 15) | any_float
 wheels = st.none() | st.floats(-1.2, 1.2) | any_float
 events = st.one_of(
     st.tuples(st.floats(0.0, 0.3), st.none() | commands, speeds, wheels),
-    st.sampled_from([Silence("silence"), HumanDrives(), StopOrder("stop"), ResumeOrder("resume")]),
+    st.sampled_from([Silence("silence"), Unheard(), HumanDrives(), StopOrder("stop"), ResumeOrder("resume")]),
 )
 
 
