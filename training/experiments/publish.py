@@ -1,6 +1,7 @@
 """Takes finished results into the documentation."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from models.errors import UserError
@@ -105,7 +106,8 @@ def _text(total: list[Row], docs: Path) -> str:
         if found:
             pictures = sorted((docs / "experiments").glob(f"{name}*"))
             shown = "\n".join(f"![{path.stem}](experiments/{path.name})" for path in pictures)
-            sections.append(f"## {name}\n\n{markdown(experiment, found)}\n{shown}\n")
+            text = "\n\n".join(filter(None, (experiment.about, experiment.findings)))
+            sections.append(f"## {name}\n\n{markdown(replace(experiment, about=text), found)}\n{shown}\n")
         else:
             sections.append(f"## {name}\n\n{experiment.about}\n\nNo results: it has not been run.\n")
     return "\n".join(sections)

@@ -134,6 +134,7 @@ class Experiment:
     Attributes:
         name: Its name on the command line.
         about: What it asks and how, for the reader of its tables.
+        findings: What the published tables show, told beside them alone: other runs may show something else.
         studies: Its tables: each a `Study`, unless `carry_out` knows what else to do with them.
         budget: The effort for each model.
         ours: Contenders whose place the text comments on, each with those it should beat.
@@ -155,3 +156,4 @@ class Experiment:
     carry_out: Callable[[Any], None] | None = None
     further: Callable[[Any, list[Any]], list[Any]] | None = None
     data: Callable[[], Path] | None = None
+    findings: str = ""

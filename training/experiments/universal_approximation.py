@@ -29,8 +29,13 @@ t) / 2 at irregular times. Errors are measured on points that were not trained o
 1,001 of which only the two ends were. Models named by a solver and a width are the layer as published in
 that mode, a head for every four units, with a floor of 0.01 under tau; the others have the largest width.
 Mean pooling behind a tanh is an ordinary perceptron on the mean sample. At equal distances that tells where
-sine is asked, and mean pooling draws it too: there the experiment shows that the layer can, not that it
-takes attention to do so. In the other two tables the mean does not tell, and mean pooling fails."""
+sine is asked, in the other two tasks it does not."""
+
+FINDINGS = """\
+Mean pooling draws sine too: there the experiment shows that the layer can, not that it takes attention to
+do so. In the other two tables mean pooling fails. With a rate of 0.03 on offer as well, the trials of 200
+epochs chose it for 14 of the 27 lines, and after all epochs ten of these had a larger error than here, four
+a smaller one: so 0.01 stays the largest."""
 
 SAMPLES = 8
 SPACING = 0.5
@@ -156,7 +161,7 @@ def experiment(_data: Path | None) -> Experiment:
         )
         for dataset, fold, contenders in tasks
     )
-    budget = Budget(epochs=1000, batch_size=128, rates=(3e-3, 1e-2, 3e-2), tuning_epochs=200)
+    budget = Budget(epochs=1000, batch_size=128, rates=(3e-3, 1e-2), tuning_epochs=200)
     return Experiment(
         "universal-approximation",
         ABOUT,
@@ -165,6 +170,7 @@ def experiment(_data: Path | None) -> Experiment:
         ((LAN_ELAPSED.name, (MEAN.name, SOFTMAX.name)),),
         plots=(("width", _draw_widths),),
         after=_draw_fit,
+        findings=FINDINGS,
     )
 
 
