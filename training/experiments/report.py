@@ -1,6 +1,7 @@
 """What an experiment found: rows for machines, tables and plain words for people, pictures for both."""
 
 from pathlib import Path
+from statistics import stdev
 from textwrap import fill
 from typing import Any
 
@@ -62,7 +63,7 @@ def _rows(runner: Runner, study: Table, contender: Contender, cells: list[Row]) 
             "metric": metric.name,
             "smaller_is_better": metric.smaller_is_better,
             "mean": float(np.mean(values)),
-            "std": float(np.std(values, ddof=1)) if len(values) > 1 else 0.0,
+            "std": stdev(values) if len(values) > 1 else 0.0,
         }
         rows.append(row | shared)
     return rows
