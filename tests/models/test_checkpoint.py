@@ -1,4 +1,6 @@
+import errno
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,6 +8,7 @@ import pytest
 
 from models import checkpoint
 from models.errors import UserError
+from models.exported import Exported
 from tests.small_checkpoint import SMALL, save_small_checkpoint, small_network
 
 
@@ -28,6 +31,33 @@ def test_loads_what_was_saved(saved):
     assert loaded.manifest.preprocessing.height == 16
     assert loaded.manifest.sha256 == checkpoint.sha256_of(path)
     assert {p.name for p in path.parent.iterdir()} == {"small.weights.h5", "small.json"}
+
+
+def test_new_weights_are_not_those_that_were_exported(saved):
+    path, network = saved
+    exported = Exported("small.tflite", "0" * 64, 0.0)
+    manifest = replace(checkpoint.load(path).manifest, exported=exported)
+    assert checkpoint.save(path, network, manifest).exported is None
+
+
+def test_weights_that_do_not_fit_the_disk_leave_the_old_ones(saved):
+    path, network = saved
+    old = path.read_bytes()
+
+    def fill_the_disk(place):
+        Path(place).write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    network.save_weights = fill_the_disk
+    with pytest.raises(UserError, match="No space left on device"):
+        checkpoint.save(path, network, checkpoint.load(path).manifest)
+    assert path.read_bytes() == old
+    assert {p.name for p in path.parent.iterdir()} == {"small.weights.h5", "small.json"}
+
+
+@pytest.mark.parametrize("name", ["car.weights.h5", "car.keras", "car.tflite"])
+def test_what_belongs_together_has_the_same_name(name):
+    assert checkpoint.beside(Path("folder", name), ".json") == Path("folder/car.json")
 
 
 def test_a_manifest_without_the_newer_fields_is_read(saved):
@@ -86,6 +116,22 @@ def test_missing_manifest(saved):
         checkpoint.load(path)
 
 
+def test_a_manifest_that_cannot_be_read(saved):
+    path, _ = saved
+    path.with_name("small.json").unlink()
+    path.with_name("small.json").mkdir()
+    with pytest.raises(UserError, match="cannot be read"):
+        checkpoint.load(path)
+
+
+@pytest.mark.parametrize("number", [2, None])
+def test_a_manifest_of_another_format_is_refused(saved, number):
+    path, _ = saved
+    change_manifest(path, format=number)
+    with pytest.raises(UserError, match="is not of format 1"):
+        checkpoint.load(path)
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -113,6 +159,13 @@ def test_wrong_hash(saved):
     content[-1] ^= 1
     path.write_bytes(bytes(content))
     with pytest.raises(UserError, match="SHA-256"):
+        checkpoint.load(path)
+
+
+def test_a_manifest_without_a_hash_vouches_for_nothing(saved):
+    path, _ = saved
+    change_manifest(path, sha256="")
+    with pytest.raises(UserError, match="the manifest says nothing"):
         checkpoint.load(path)
 
 

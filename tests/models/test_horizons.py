@@ -66,6 +66,13 @@ def test_integers_do_not_wrap(dtype):
     np.testing.assert_array_equal(seconds, [[[[0.0, 0.0], [3.0, 0.0]]]])
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="needs int64")
+def test_integers_far_apart_do_not_wrap():
+    times = ops.convert_to_tensor(np.array([[0, 2**33]], "int64"))
+    seconds = ops.convert_to_numpy(horizons.elapsed(times, times, "float32"))
+    np.testing.assert_array_equal(seconds, [[[[0.0, 0.0], [2.0**33, 0.0]]]])
+
+
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="needs float64")
 def test_elapsed_keeps_its_digits_at_unix_times():
     # Multiples of 2^-20 s have exact differences, also at 1.7e9 s.

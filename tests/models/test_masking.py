@@ -32,6 +32,11 @@ def test_softmax_over_admitted_keys_only():
     assert weights[0, 2] == 0
 
 
+def test_a_masked_key_weighs_nothing_however_low_the_others_are():
+    weights = masking.masked_softmax(np.float32([[-1e5, 3.0]]), np.array([[True, False]]))
+    np.testing.assert_array_equal(weights, [[1.0, 0.0]])
+
+
 def test_row_without_keys_is_zero():
     weights = ops.convert_to_numpy(
         masking.masked_softmax(np.float32([[5.0, -3e38]]), np.zeros((1, 2), dtype=bool))
@@ -43,3 +48,8 @@ def test_no_mask_is_a_plain_softmax():
     logits = np.float32([[0.5, -2.0, 4.0]])
     everything = masking.masked_softmax(logits, np.ones((1, 3), dtype=bool))
     np.testing.assert_array_equal(masking.masked_softmax(logits, None), everything)
+
+
+def test_one_key_alone_has_all_the_weight():
+    logits = np.float32([[7.0], [-3.0]])
+    np.testing.assert_array_equal(masking.masked_softmax(logits, None), [[1.0], [1.0]])

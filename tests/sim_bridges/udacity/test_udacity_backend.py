@@ -124,6 +124,31 @@ def test_a_client_that_floods_has_to_wait():
     client.close()
 
 
+def test_receiving_makes_a_client_that_floods_wait(monkeypatch):
+    accepted, client = connected()
+    accepted._allowance_bytes = -16_000_000.0
+    waited: list[float] = []
+    client.sendall(b"x" * 1000)
+    monkeypatch.setattr(eventlet, "sleep", waited.append)
+    accepted.recv(10)
+    assert 1.0 < max(waited) < 2.1
+    accepted.close()
+    client.close()
+
+
+def test_a_client_that_was_idle_has_saved_up_a_seconds_worth_only(monkeypatch):
+    accepted, client = connected()
+    accepted._allowance_s -= 100.0
+    waited: list[float] = []
+    monkeypatch.setattr(eventlet, "sleep", waited.append)
+    accepted._slow_down(12_000_000)
+    accepted._slow_down(24_000_000)
+    assert waited[0] == pytest.approx(0.5)
+    assert 2.6 < waited[1] <= 3.5  # Time may have passed between the two, on a busy machine.
+    accepted.close()
+    client.close()
+
+
 def test_a_client_that_always_has_something_to_say_gives_the_others_their_turn():
     accepted, client = connected()
     client.sendall(b"x" * 50_000)

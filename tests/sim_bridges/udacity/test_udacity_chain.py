@@ -92,6 +92,16 @@ def test_the_second_start_telemetry_replaces_the_first_while_that_waits():
     assert chain.telemetry(0.02) is Verdict.ANSWER
 
 
+def test_a_telemetry_that_waits_for_its_reply_is_no_stall():
+    chain = Chain(1, RULES)
+    chain.telemetry(0.0)
+    assert not chain.stalled(5.0)
+    assert chain.alive(5.0)
+    chain.replied(5.0)
+    assert not chain.stalled(5.9)
+    assert chain.stalled(6.0)
+
+
 def test_a_modern_client_starts_with_one_telemetry():
     chain = Chain(1, RULES)
     assert chain.telemetry(0.0) is Verdict.ANSWER
@@ -125,6 +135,32 @@ def test_a_paused_simulator_has_one_chain_when_it_goes_on():
     before = simulator.replies
     simulator.run(1.0)
     assert simulator.replies > before + 20
+
+
+def test_what_answers_the_restarts_is_joined_although_it_comes_piece_by_piece():
+    chain = Chain(1, RULES)
+    chain.telemetry(0.0)
+    chain.replied(0.0)
+    chain.restarted(1.0)
+    chain.restarted(3.0)
+    chain.telemetry(4.0)
+    assert not chain.may_reply(4.05)
+    chain.telemetry(4.08)
+    assert not chain.may_reply(4.12)
+    chain.telemetry(4.15)
+    assert chain.may_reply(4.15)
+
+
+def test_after_a_restart_the_reply_waits_a_little_longer_than_a_round_trip():
+    chain = Chain(1, RULES)
+    chain.telemetry(0.0)
+    chain.replied(0.0)
+    chain.telemetry(0.2)
+    chain.replied(0.2)
+    chain.restarted(1.2)
+    chain.telemetry(1.3)
+    assert not chain.may_reply(1.53)
+    assert chain.may_reply(1.55)
 
 
 @settings(deadline=None)

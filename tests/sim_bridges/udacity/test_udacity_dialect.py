@@ -39,15 +39,25 @@ def test_reads_telemetry_in_our_units():
         GOOD | {"speed": "NaN"},
         GOOD | {"speed": None},
         GOOD | {"speed": "1e9"},
+        GOOD | {"speed": "-1e9"},
+        GOOD | {"speed": "201.0000"},
         GOOD | {"speed": {}},
         GOOD | {"steering_angle": "Infinity"},
         GOOD | {"steering_angle": "250.0000"},
+        GOOD | {"steering_angle": "-250.0000"},
+        GOOD | {"steering_angle": "28.0000"},
         GOOD | {"steering_angle": ""},
     ],
 )
 def test_refuses_broken_telemetry(payload):
     with pytest.raises(BrokenFrameError):
         read_telemetry(payload)
+
+
+def test_reads_what_is_just_within_a_vehicles_reach():
+    assert read_telemetry(GOOD | {"speed": "-10.0000"}).speed_mps == pytest.approx(4.4704)
+    assert read_telemetry(GOOD | {"speed": "199.0000"}).speed_mps == pytest.approx(88.961, abs=1e-3)
+    assert read_telemetry(GOOD | {"steering_angle": "-26.0000"}).steering == pytest.approx(-1.04)
 
 
 def test_writes_both_values_as_strings_with_throttle_as_gas_less_brake():

@@ -144,16 +144,18 @@ def test_a_simulator_and_a_modern_client_are_served_side_by_side(server):
     def on_steer(payload):
         steers.append(payload)
 
+    restarts = server.metric(RESTARTS)
     modern.connect(f"http://127.0.0.1:{server.port}")
     with SimulatorClient(server.port) as simulator:
         telemetry = {"steering_angle": 0.0, "throttle": 0.0, "speed": 1.5, "image": recorded_or_noisy()}
         for count in range(1, 6):
             modern.emit("telemetry", telemetry)
             assert eventually(lambda count=count: len(steers) == count)
-        assert simulator.wait_for_replies(20)
+        assert server.metric(RESTARTS) == restarts
         assert server.wait_for_vehicles(2)
-    modern.disconnect()
-    assert len(steers) == 5
+        modern.disconnect()
+        assert len(steers) == 5
+        assert simulator.wait_for_replies(20)
     assert server.wait_for_vehicles(0)
 
 
@@ -189,35 +191,56 @@ def test_whatever_is_broken_gets_exactly_one_safe_reply(server, kind):
         assert client.tally.ended_chains == 0
 
 
-def test_telemetry_that_is_no_json_gets_a_reply(server):
+def has_one_chain(client: SimulatorClient) -> bool:
+    """Has a client send no more, and says whether it comes to owe exactly one telemetry."""
+    client.stuck = True
+    time.sleep(0.2)
+    return client.wait_for(lambda c: len(c._due) == 1)
+
+
+@pytest.mark.parametrize("text", ['42["telemetry",{"steering_angle":"0.0', '42["telemetry"]'])
+def test_telemetry_that_is_no_json_or_says_nothing_gets_a_reply(server, text):
     with SimulatorClient(server.port, frame_s=0.01) as client:
         assert client.wait_for_replies(5)
-        client.stuck = True
-        assert eventually(lambda: not client.wait_for(lambda c: c.tally.replies > c.tally.telemetries, 0.1))
-        time.sleep(0.2)
-        before = client.tally.replies
+        restarts = server.metric(RESTARTS)
+        assert has_one_chain(client)
         client._due.clear()
-        client.send_text('42["telemetry",{"steering_angle":"0.0')
-        assert client.wait_for_replies(before + 1)
+        replies = client.tally.replies
+        client.send_text(text)
+        assert client.wait_for_replies(replies + 1)
+        assert server.metric(RESTARTS) == restarts
+        assert client.tally.manuals == 0
+
+
+MEANINGLESS = [
+    "4",
+    "42",
+    "42[",
+    "42[]",
+    '42["unknown"]',
+    "4nonsense",
+    "43[1]",
+    "45-[",
+    '451-["telemetry",{"_placeholder":true,"num":0}]',
+    '42/other,["telemetry",{}]',
+]
 
 
 def test_messages_that_mean_nothing_are_survived(server):
     with SimulatorClient(server.port, frame_s=0.01) as client:
         assert client.wait_for_replies(3)
-        for text in (
-            "4",
-            "42",
-            "42[]",
-            '42["unknown"]',
-            "4nonsense",
-            "43[1]",
-            "45-[",
-            '451-["telemetry",{"_placeholder":true,"num":0}]',
-            '42/other,["telemetry",{}]',
-        ):
+        for text in MEANINGLESS:
             client.send_text(text)
         replies = client.tally.replies
         assert client.wait_for_replies(replies + 20)
+        restarts = server.metric(RESTARTS)
+        assert has_one_chain(client)
+        client._due.clear()
+        replies = client.tally.replies
+        for text in MEANINGLESS:
+            client.send_text(text)
+        replied = client.wait_for_replies(replies + 1, timeout_s=0.4)
+        assert not replied or server.metric(RESTARTS) > restarts  # Unless a busy machine took a second.
 
 
 def test_a_stalled_chain_is_restarted_without_gas_after_a_second(server):
@@ -255,9 +278,7 @@ def test_a_simulator_that_was_paused_has_one_chain_afterwards(server):
         client.stuck = False
         replies = client.tally.replies
         assert client.wait_for_replies(replies + 50)
-        client.stuck = True
-        time.sleep(0.3)
-        assert len(client._due) == 1
+        assert has_one_chain(client)
 
 
 def test_the_human_takes_over_and_hands_back_without_a_jump(server):
@@ -388,6 +409,13 @@ def test_a_client_that_resets_the_connection_is_forgotten_at_once(server):
     assert server.wait_for_vehicles(0, timeout_s=5)
 
 
+def test_a_client_that_says_goodbye_is_hung_up_on(server):
+    with SimulatorClient(server.port, frame_s=0.01) as client:
+        assert client.wait_for_replies(3)
+        client.send_text("41")
+        assert client.wait_for(lambda c: c.tally.closed)
+
+
 @pytest.mark.slow
 def test_a_client_that_vanishes_without_a_word_is_forgotten(server):
     """It neither answers pings nor closes, as after a pulled cable."""
@@ -513,6 +541,14 @@ def test_a_name_that_only_ends_in_sid_is_no_session():
             path = "/socket.io/?EIO=4&transport=polling&xsid=1"
             other.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n".encode())
             assert b"503" in other.recv(100)
+
+
+def test_a_polling_client_keeps_its_session_where_there_is_room_for_no_other():
+    with serving(clients_max=1) as server:
+        modern = socketio.SimpleClient()
+        modern.connect(f"http://127.0.0.1:{server.port}", transports=["polling"])
+        assert server.wait_for_vehicles(1)
+        modern.disconnect()
 
 
 def test_a_port_that_is_taken_is_the_users_to_mend(server):

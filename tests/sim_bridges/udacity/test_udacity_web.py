@@ -33,15 +33,17 @@ def test_the_probes_answer(server, public_server):
 
 
 def test_the_metrics_tell_latencies_frames_states_and_chains(server):
+    dropped = server.metric("liquid_drive_dropped_frames_total")
     with SimulatorClient(server.port, frame_s=0.01) as client:
         assert client.wait_for_replies(20)
         assert eventually(lambda: server.metric("liquid_drive_chains") == 1)
-        page = server.get("/metrics")[1]
-    assert 'liquid_drive_vehicles{state="driving"} 1.0' in page
+        assert eventually(lambda: 'liquid_drive_vehicles{state="driving"} 1.0' in server.get("/metrics")[1])
+        # Before it leaves, maybe with a frame under way, which would be dropped as well.
+        assert server.metric("liquid_drive_dropped_frames_total") == dropped + 1
+    page = server.get("/metrics")[1]
     for stage in ("decode", "policy", "total"):
         assert f'liquid_drive_latency_seconds_bucket{{le="0.01",stage="{stage}"}}' in page
     assert server.metric("liquid_drive_frames_total") >= 19
-    assert server.metric("liquid_drive_dropped_frames_total") == 1
     assert eventually(lambda: server.metric("liquid_drive_vehicles") == 0)
 
 
@@ -132,7 +134,16 @@ def test_connections_that_ask_for_nothing_keep_the_operator_from_nothing(server)
         asked_s = time.monotonic()
         assert server.request("POST", "/stop")[0] == 204
         assert server.request("POST", "/resume")[0] == 204
-        assert time.monotonic() - asked_s < HEADER_TIMEOUT_S / 2
+        assert time.monotonic() - asked_s < HEADER_TIMEOUT_S
+
+
+def test_connections_that_ask_for_nothing_end_no_drive(server):
+    with SimulatorClient(server.port) as client, contextlib.ExitStack() as stack:
+        assert client.wait_for_replies(3)
+        for _ in range(CONNECTIONS_MAX):
+            stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+        assert client.wait_for_replies(client.tally.replies + 20)
+        assert not client.tally.closed
 
 
 @pytest.mark.parametrize("request_text", ["G\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", POLL_WITHOUT_SESSION])
