@@ -93,18 +93,15 @@ def load_network(
             log(logging.INFO, "TensorFlow runs the network", weights=weights, reason=obstacle)
         else:
             log(logging.INFO, "LiteRT runs the network", weights=weights)
-            _check_fit(weights, manifest, runtime)
-            return LoadedNetwork(manifest, runtime)
-    runtime = _tensorflow(weights)
-    _check_fit(weights, manifest, runtime)
-    return LoadedNetwork(manifest, runtime)
+            return _fitting(weights, manifest, runtime)
+    return _fitting(weights, manifest, _tensorflow(weights))
 
 
-def _check_fit(weights: Path, manifest: Manifest, runtime: Runtime) -> None:
-    """Makes sure that the manifest's frames go into the network, and as many outputs as it names come out.
+def _fitting(weights: Path, manifest: Manifest, runtime: Runtime) -> LoadedNetwork:
+    """Returns a network that takes the frames that its manifest makes, and gives the outputs that it names.
 
     Raises:
-        UserError: They do not.
+        UserError: It does not.
     """
     frame = np.zeros((manifest.preprocessing.height, manifest.preprocessing.width, 3), np.uint8)
     try:
@@ -117,6 +114,7 @@ def _check_fit(weights: Path, manifest: Manifest, runtime: Runtime) -> None:
             f"The manifest of {weights} does not fit its network: {reason}. "
             "Restore both files from the same source."
         ) from None
+    return LoadedNetwork(manifest, runtime)
 
 
 def limit_threads(count: int) -> None:

@@ -137,7 +137,12 @@ class HumanDrives:
 
 @dataclass(frozen=True, slots=True)
 class StopOrder:
-    """The vehicle has to stop; after a failure, it stands until the operator resumes."""
+    """The vehicle has to stop.
+
+    Attributes:
+        reason: Why.
+        failed: Whether it failed before, so that the stop ends in FAULT.
+    """
 
     reason: str
     failed: bool = False

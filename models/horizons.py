@@ -58,8 +58,8 @@ def per_step(t: Tensor, batch: int | None, steps: int | None) -> Tensor:
 def elapsed(query_times: Tensor, key_times: Tensor, dtype: str) -> Tensor:
     """Return the seconds from each key to each query, zero for keys in the future.
 
-    The difference is taken in the time stamps' own type and cast afterwards: at a Unix
-    time of 1.7e9 s, float64 resolves 0.24 microseconds and float32 only 128 s.
+    The difference is taken in the time stamps' own type and cast afterwards: at a Unix time of 1.7e9 s,
+    float64 resolves 0.24 microseconds and float32 only 128 s.
 
     Args:
         query_times: `(B, T)` in seconds.
