@@ -105,7 +105,7 @@ def _at_the_edge(table: list[Row], budget: Budget) -> list[str]:
         return []
     return [
         f"The largest rate on offer, {max(budget.rates):g}, was the best for {len(edge)} of {len(rates)} "
-        "models under every seed; a larger one might be better still."
+        "models under every seed; its trials do not rule a larger one out."
     ]
 
 
