@@ -64,8 +64,8 @@ class Subject:
 
 def scores(recording: Path, subject: Subject) -> Iterator[dict[str, Any]]:
     """Yields the results of a policy under each condition."""
-    sha256 = sha256_of(subject.weights)  # Of what drives, whatever takes its place meanwhile.
     network = load_network(subject.weights)
+    sha256 = sha256_of(subject.weights)  # Before the drives, in which other weights may take its place.
     policy = PixelPolicy(network)
     part = read_part(recording, subject.rows)
     errors = asdict(open_loop(policy, part))
