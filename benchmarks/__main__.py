@@ -17,6 +17,7 @@ from rich.table import Column, Table
 from benchmarks import report
 from benchmarks.isolation import measure
 from benchmarks.timing import Row
+from models.files import write_json
 
 BENCHMARKS = (
     "frame_path",
@@ -50,8 +51,7 @@ def _save(rows: list[Row]) -> None:
     kept = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else []
     renewed = {row["benchmark"] for row in rows}
     kept = [row for row in kept if row["benchmark"] not in renewed]
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps([*kept, *rows], indent=2) + "\n", encoding="utf-8")
+    write_json(RESULTS, [*kept, *rows])
 
 
 def _table(rows: list[Row]) -> Table:

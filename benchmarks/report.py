@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from benchmarks.timing import Row
+from models.files import write_text
 
 REPORT = Path("docs/benchmarks.md")
 PLOTS = Path("docs/benchmarks")
@@ -41,7 +42,7 @@ def write(name: str, description: str, rows: list[Row]) -> None:
         "with the smallest and the largest beside it, and one without these was measured once.",
         *(sections[name] for name in sorted(sections)),
     ]
-    REPORT.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    write_text(REPORT, "\n\n".join(parts) + "\n")
 
 
 def machine() -> str:

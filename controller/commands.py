@@ -1,12 +1,14 @@
-"""The command `export`, and the options that all who drive a policy share."""
+"""The command `export`, and what the commands share: options, and how they end."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from controller.runtime import RuntimeChoice
+from models.files import write_json
 
 RuntimeOption = Annotated[
     RuntimeChoice,
@@ -27,6 +29,15 @@ DropFramesOption = Annotated[
     ),
 ]
 JsonOption = Annotated[Path | None, typer.Option("--json", help="Write all results to this file.")]
+
+
+def write_and_show(json_file: Path | None, results: Any, show: Callable[[], None]) -> None:
+    """Writes results where that was asked for, and shows them also where they cannot be written."""
+    try:
+        if json_file:
+            write_json(json_file, results)
+    finally:
+        show()
 
 
 def export(

@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from controller.commands import DropFramesOption, JsonOption, RuntimeOption, WeightsOption
+from controller.commands import DropFramesOption, JsonOption, RuntimeOption, WeightsOption, write_and_show
 from controller.runtime import RuntimeChoice, manifest_of
 from models.checkpoint import SHIPPED, beside
 from models.errors import UserError
-from models.files import check_writable, write_json
+from models.files import check_writable
 from sim_bridges.carracing.episode import Episode
 
 DEFAULT_WEIGHTS = SHIPPED / "carracing-lan.weights.h5"
@@ -54,7 +54,8 @@ def carracing(
         car = CarRacing(environment, drop_frames)
         driven = [_drive_shown(console, car, policy, track, film) for track in evaluation.seeds]
         environment.close()
-        _finish(console, driven, json_file, report(evaluation, manifest, driven))
+        results = report(evaluation, manifest, driven)
+        write_and_show(json_file, results, lambda: _show_summary(console, driven))
     if video:
         console.print(f"Video: {video}", markup=False, soft_wrap=True)
 
@@ -88,7 +89,8 @@ def evaluate(
             driven.append(episode)
             mean = np.mean([e.score for e in driven])
             bars.update(task, advance=1, description=f"Driving, mean so far {mean:.1f}")
-    _finish(console, driven, json_file, report(evaluation, manifest, driven))
+    results = report(evaluation, manifest, driven)
+    write_and_show(json_file, results, lambda: _show_summary(console, driven))
     if update_manifest:
         note_scores(evaluation, manifest, driven)
 
@@ -124,17 +126,6 @@ def _latency(latencies_s: list[float]) -> str:
 
     found = percentiles_ms(latencies_s)
     return f"command after {found['p50']:.1f} ms (p50), {found['p99']:.1f} ms (p99)"
-
-
-def _finish(
-    console: Console, episodes: list[Episode], json_file: Path | None, results: dict[str, Any]
-) -> None:
-    """Writes the results where that was asked for, and shows them also where they cannot be written."""
-    try:
-        if json_file:
-            write_json(json_file, results)
-    finally:
-        _show_summary(console, episodes)
 
 
 def _show_summary(console: Console, episodes: list[Episode]) -> None:

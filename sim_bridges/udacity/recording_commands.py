@@ -8,8 +8,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from controller.commands import JsonOption
-from models.files import check_writable, write_json
+from controller.commands import JsonOption, write_and_show
+from models.files import check_writable
 from sim_bridges.plots import check_picture
 
 if TYPE_CHECKING:
@@ -37,9 +37,7 @@ def inspect(
         check_writable(json_file)
     recording = read_recording(folder)
     found = inspection.inspect(recording)
-    if json_file:
-        write_json(json_file, found.to_json())
-    _show(Console(), found)
+    write_and_show(json_file, found.to_json(), lambda: _show(Console(), found))
     if plot:
         inspection.plot(recording, found, plot)
 

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from controller.commands import DropFramesOption, JsonOption, RuntimeOption, WeightsOption
+from controller.commands import DropFramesOption, JsonOption, RuntimeOption, WeightsOption, write_and_show
 from controller.runtime import RuntimeChoice
-from models.files import check_writable, write_json
+from models.files import check_writable
 from sim_bridges.plots import check_picture
 from sim_bridges.udacity.commands import SIMULATOR_PORT
 from sim_bridges.udacity.policies import SHIPPED_WEIGHTS
@@ -228,11 +228,7 @@ def _finish(
     console: Console, results: dict[str, Any], records: Any, json_file: Path | None, plot: Path | None
 ) -> None:
     """Writes what was asked for and prints the results."""
-    try:
-        if json_file:
-            write_json(json_file, results)
-    finally:
-        _print(console, results)
+    write_and_show(json_file, results, lambda: _print(console, results))
     if plot:
         from sim_bridges.udacity.replay.plots import plot as draw
 

@@ -25,7 +25,7 @@ from sim_bridges.udacity.bridge import (
     Unreadable,
 )
 from sim_bridges.udacity.dialect import TELEMETRY
-from sim_bridges.udacity.engine import EngineRules
+from sim_bridges.udacity.engine import MESSAGES_PER_S_MAX, EngineRules
 from sim_bridges.udacity.eventlet_backend import MESSAGE_MAX_BYTES, EventletBackend, WsgiApp
 
 IMAGE_SHAPE = (160, 320, 3)
@@ -45,7 +45,7 @@ _REFUSALS = {
     "address": "--allow does not name its address",
     "name": "it asks for a name that is not this machine's",
     "full": "there are as many clients as may be, or as the system has threads for",
-    "too many messages": "it sends more than 250 messages a second",
+    "too many messages": f"it sends more than {MESSAGES_PER_S_MAX:g} messages a second",
 }
 
 _SOCKET_IO_PATH = "/socket.io/"
