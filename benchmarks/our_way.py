@@ -6,11 +6,12 @@ import base64
 import json
 
 from controller.interface import Command, Observation, Policy
-from controller.longitudinal import CruiseMemory, CruiseSettings, cruise
-from controller.safety import Frame, Memory, SafetyLimits, advance
+from controller.longitudinal import CruiseMemory, cruise
+from controller.safety import Frame, Memory, advance
 from controller.session import VehicleFrame
 from sim_bridges.udacity.bridge import vehicle_frame
 from sim_bridges.udacity.dialect import STEER, write_command
+from sim_bridges.udacity.settings import session_settings
 from tests.sim_bridges.udacity.simulator_client import noisy_road
 
 FRAME_S = 0.05
@@ -26,8 +27,7 @@ class OurWay:
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
-        self._limits = SafetyLimits()
-        self._settings = CruiseSettings(SPEED_MPS)
+        self._settings = session_settings(SPEED_MPS)
         self._memory = Memory()
         self._cruise: CruiseMemory | None = None
         self._now_s = 0.0
@@ -42,10 +42,10 @@ class OurWay:
     def reply(self, frame: VehicleFrame, steering: float) -> str:
         """Return the reply to a frame for which the network proposes a steering."""
         speed_mps = frame.speed_mps or 0.0
-        self._cruise, pedals = cruise(self._cruise, self._now_s, speed_mps, steering, self._settings)
+        self._cruise, pedals = cruise(self._cruise, self._now_s, speed_mps, steering, self._settings.cruise)
         proposal = Command(steering, pedals.gas, pedals.brake)
         event = Frame(self._now_s, proposal, speed_mps=speed_mps, steering=frame.steering)
-        self._memory, _ = advance(self._memory, event, self._limits)
+        self._memory, _ = advance(self._memory, event, self._settings.limits)
         return "42" + json.dumps([STEER, write_command(self._memory.command)], separators=(",", ":"))
 
     def steering(self, text: str) -> float:

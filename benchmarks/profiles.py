@@ -28,10 +28,7 @@ import tensorflow as tf
 from benchmarks.our_way import SPEED_MPS, OurWay, telemetry
 from benchmarks.timing import NETWORKS, Row, row
 from benchmarks.training_step import SIZE, training_step
-from controller.longitudinal import CruiseSettings
 from controller.pixel_policy import PixelPolicy, load_policy_factory
-from controller.safety import SafetyLimits
-from controller.session import SessionSettings
 from models.checkpoint import SHIPPED
 from models.driver import LanDriver
 from sim_bridges.udacity.policies import SHIPPED_WEIGHTS
@@ -39,6 +36,7 @@ from sim_bridges.udacity.recording import Recording, read_recording
 from sim_bridges.udacity.replay.direct import drive_directly
 from sim_bridges.udacity.replay.stretches import stretches
 from sim_bridges.udacity.replay.world import World
+from sim_bridges.udacity.settings import session_settings
 from tests.sim_bridges.udacity.drawn_recording import draw_recording
 from training.carracing import recipe as carracing
 from training.carracing import rollout
@@ -101,7 +99,7 @@ def _udacity_drives(recording: Recording) -> Callable[[], udacity.Drives]:
 
 def _udacity_replay(recording: Recording) -> Work:
     stretch = max(stretches(recording), key=len)
-    settings = SessionSettings(SafetyLimits(), CruiseSettings(SPEED_MPS))
+    settings = session_settings(SPEED_MPS)
     policy = _udacity_policy()
     return lambda: drive_directly(World(stretch), policy, settings)
 

@@ -8,6 +8,8 @@ the safety envelope: time is an argument.
 import math
 from dataclasses import dataclass
 
+from controller.bicycle import Bicycle
+
 
 @dataclass(frozen=True, slots=True)
 class CruiseSettings:
@@ -18,10 +20,9 @@ class CruiseSettings:
 
     Attributes:
         speed_mps: Speed on a straight road.
+        bicycle: The vehicle's geometry.
         lateral_acceleration_mps2: Lateral acceleration that sets the speed in a curve.
         speed_in_curve_min_mps: Curves never lower the target below this speed.
-        wheelbase_m: Distance between the axles.
-        steering_angle_max_deg: Angle of the wheels at steering 1.
         steering_time_s: Time constant of the smoothing of the steering, so that twitches do not slow the
             vehicle.
         target_rise_mps2: How fast the target may rise.
@@ -37,10 +38,9 @@ class CruiseSettings:
     """
 
     speed_mps: float
+    bicycle: Bicycle
     lateral_acceleration_mps2: float = 4.0
     speed_in_curve_min_mps: float = 3.0
-    wheelbase_m: float = 2.87
-    steering_angle_max_deg: float = 25.0
     steering_time_s: float = 0.3
     target_rise_mps2: float = 1.0
     target_fall_mps2: float = 3.0
@@ -81,8 +81,7 @@ class Pedals:
 
 def curve_speed_mps(steering: float, settings: CruiseSettings) -> float:
     """Returns the speed of the set lateral acceleration in the steered curve, at most the set speed."""
-    angle_rad = math.radians(min(abs(steering), 1.0) * settings.steering_angle_max_deg)
-    curvature_per_m = math.tan(angle_rad) / settings.wheelbase_m
+    curvature_per_m = float(settings.bicycle.curvature_per_m(min(abs(steering), 1.0)))
     if curvature_per_m * settings.speed_mps**2 <= settings.lateral_acceleration_mps2:
         return settings.speed_mps
     in_curve_mps = math.sqrt(settings.lateral_acceleration_mps2 / curvature_per_m)

@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from controller.bicycle import Bicycle
 from controller.interface import Command
 
 
@@ -39,11 +40,10 @@ class State(Enum):
 class SafetyLimits:
     """What a vehicle may be told to do.
 
-    The defaults are the Udacity simulator's car: wheelbase 2.87 m, at most 25 degrees at the wheels, 30 mph.
-
     Attributes:
-        wheelbase_m: Distance between the axles.
-        steering_angle_max_deg: Angle of the wheels at steering 1.
+        bicycle: The vehicle's geometry.
+        speed_max_mps: Above this speed there is no gas.
+        brake_speed_min_mps: Below this speed there is no brake.
         lateral_acceleration_max_mps2: Bounds the steering at speed.
         lateral_jerk_max_mps3: Bounds the steering rate at speed.
         steering_rate_max_per_s: Bounds the steering rate at any speed, in shares of full steering per second.
@@ -51,9 +51,6 @@ class SafetyLimits:
         gas_max: Largest gas.
         gas_rise_max_per_s: Fastest rise of the gas; it may fall at once.
         brake_max: Largest brake.
-        speed_max_mps: Above this speed there is no gas.
-        brake_speed_min_mps: Below this speed there is no brake, since the simulator reverses instead of
-            braking.
         speed_trust_s: How long a speed counts as known after it was last told.
         hold_s: How long the last command is held when frames are broken.
         degraded_max_s: How long frames may stay broken before the vehicle has to stop.
@@ -64,8 +61,9 @@ class SafetyLimits:
         step_max_s: Longest time between two commands that counts for the rates.
     """
 
-    wheelbase_m: float = 2.87
-    steering_angle_max_deg: float = 25.0
+    bicycle: Bicycle
+    speed_max_mps: float
+    brake_speed_min_mps: float
     lateral_acceleration_max_mps2: float = 10.0
     lateral_jerk_max_mps3: float = 20.0
     steering_rate_max_per_s: float = 4.0
@@ -73,8 +71,6 @@ class SafetyLimits:
     gas_max: float = 1.0
     gas_rise_max_per_s: float = 1.0
     brake_max: float = 1.0
-    speed_max_mps: float = 13.5
-    brake_speed_min_mps: float = 2.5
     speed_trust_s: float = 0.5
     hold_s: float = 0.3
     degraded_max_s: float = 2.0
@@ -85,16 +81,15 @@ class SafetyLimits:
     step_max_s: float = 0.1
 
     def steering_bound(self, speed_mps: float) -> float:
-        """Largest steering at a speed, from the lateral acceleration of a bicycle of this wheelbase."""
+        """Largest steering at a speed, from the lateral acceleration of the bicycle."""
         curvature_per_m = self.lateral_acceleration_max_mps2 / _sensible(speed_mps) ** 2
-        angle_deg = math.degrees(math.atan(self.wheelbase_m * curvature_per_m))
-        return min(1.0, angle_deg / self.steering_angle_max_deg)
+        return min(1.0, float(self.bicycle.steering(curvature_per_m)))
 
     def steering_rate_bound_per_s(self, speed_mps: float) -> float:
-        """Largest steering rate at a speed, from the lateral jerk of a bicycle of this wheelbase."""
-        angle_rate_rad_per_s = self.lateral_jerk_max_mps3 * self.wheelbase_m / _sensible(speed_mps) ** 2
-        angle_rate_deg_per_s = math.degrees(angle_rate_rad_per_s)
-        return min(self.steering_rate_max_per_s, angle_rate_deg_per_s / self.steering_angle_max_deg)
+        """Largest steering rate at a speed, from the lateral jerk of the bicycle with its wheels ahead."""
+        curvature_rate_per_m_s = self.lateral_jerk_max_mps3 / _sensible(speed_mps) ** 2
+        angle_rate_rad_per_s = curvature_rate_per_m_s * self.bicycle.wheelbase_m
+        return min(self.steering_rate_max_per_s, math.degrees(angle_rate_rad_per_s) / self.bicycle.lock_deg)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from controller.interface import Command, Observation
 from models.errors import UserError
+from sim_bridges.frame_loss import FrameLoss
 
 FRAMES_PER_SECOND = 50
 STEP_LIMIT = 1000
@@ -88,11 +89,11 @@ class CarRacing:
         self.environment = environment
         self._discrete = not environment.unwrapped.continuous
         self._drop_frames = drop_frames
-        self._random = np.random.default_rng()
+        self._loss = FrameLoss(drop_frames, seed=0)
 
     def reset(self, seed: int) -> Observation:
         """Builds the track of a seed and returns the first frame."""
-        self._random = np.random.default_rng([seed, 0xD209])
+        self._loss = FrameLoss(self._drop_frames, seed)
         image, _ = self.environment.reset(seed=seed)
         return self._observe(image)
 
@@ -104,8 +105,8 @@ class CarRacing:
             ValueError: It is out of bounds.
         """
         image, reward, terminated, truncated, _ = self.environment.step(self._action(command))
-        dropped = self._random.random() < self._drop_frames
-        return Step(None if dropped else self._observe(image), float(reward), terminated or truncated)
+        observation = None if self._loss.next() else self._observe(image)
+        return Step(observation, float(reward), terminated or truncated)
 
     @property
     def tiles_visited_share(self) -> float:

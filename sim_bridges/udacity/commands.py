@@ -33,13 +33,11 @@ def serve(
 
     from controller.access import access_rules
     from controller.logs import log_to
-    from controller.longitudinal import CruiseSettings
     from controller.recorder import check_recordable
-    from controller.safety import SafetyLimits
-    from controller.session import SessionSettings
     from sim_bridges.udacity.dialect import MPS_PER_MPH
     from sim_bridges.udacity.policies import load_policies
     from sim_bridges.udacity.server import ServerSettings, UdacityServer
+    from sim_bridges.udacity.settings import session_settings
     from sim_bridges.udacity.signals import stop_on_signals
 
     access = access_rules(host, allow or [], os.environ.get(TOKEN_VARIABLE))
@@ -52,7 +50,7 @@ def serve(
             host=host,
             port=port,
             access=access,
-            session=SessionSettings(SafetyLimits(), CruiseSettings(speed * MPS_PER_MPH)),
+            session=session_settings(speed * MPS_PER_MPH),
             record_to=record,
         ),
     )

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from controller.interface import Command
 from sim_bridges.udacity.camera import BrokenFrameError
 from sim_bridges.udacity.numbers import NotANumberError, read_number, write_number
+from sim_bridges.udacity.vehicle import BICYCLE
 
 MPS_PER_MPH = 0.44704
-STEERING_ANGLE_MAX_DEG = 25.0
 
 STEER = "steer"
 MANUAL = "manual"
@@ -40,7 +40,7 @@ def read_telemetry(payload: object) -> Telemetry:
     if not isinstance(payload, dict):
         raise BrokenFrameError(f"the telemetry is {type(payload).__name__}, not a table of values")
     speed_mph = _number(payload, "speed")
-    steering = _number(payload, "steering_angle") / STEERING_ANGLE_MAX_DEG
+    steering = _number(payload, "steering_angle") / BICYCLE.lock_deg
     if not -_SPEED_MAX_MPH <= speed_mph <= _SPEED_MAX_MPH:
         raise BrokenFrameError(f"the telemetry has an impossible speed of {speed_mph:g} mph")
     if not -1.1 <= steering <= 1.1:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sim_bridges.udacity.vehicle import Pose, path_curvature
+from sim_bridges.udacity.vehicle import BICYCLE, Pose
 
 Floats = NDArray[np.float64]
 
@@ -30,7 +30,7 @@ class DrivenPath:
     def integrate(cls, time_s: Floats, steering: Floats, speed_mps: Floats) -> "DrivenPath":
         """Returns the line of a kinematic bicycle that is steered as recorded."""
         ahead_m = np.diff(time_s) * (speed_mps[1:] + speed_mps[:-1]) / 2
-        curvature = path_curvature(steering[:-1])
+        curvature = BICYCLE.curvature_per_m(steering[:-1])
         heading = np.concatenate([[0.0], np.cumsum(curvature * ahead_m)])
         middle = (heading[1:] + heading[:-1]) / 2
         steps = [ahead_m * np.sin(middle), ahead_m * np.cos(middle), ahead_m]

@@ -79,7 +79,15 @@ def simulate(
     from sim_bridges.udacity.replay.stretches import read_part, stretches
 
     options = DriveOptions(
-        start_speed, start_offset, start_heading, drop_frames, noise, brightness, shadow, latency_ms, seed
+        start_speed_mph=start_speed,
+        start_offset_m=start_offset,
+        start_heading_deg=start_heading,
+        drop_frames=drop_frames,
+        noise=noise,
+        brightness=brightness,
+        shadow=shadow,
+        latency_ms=latency_ms,
+        seed=seed,
     )
     _check_outputs(json_file, plot, video)
     part = read_part(recording, rows)
@@ -122,11 +130,8 @@ def evaluate(
     Starts the service on a free port and drives by its commands in real time, from the set speed on. Besides,
     the policy's steering is compared with the recorded one frame by frame.
     """
-    from controller.longitudinal import CruiseSettings
     from controller.pixel_policy import PixelPolicy
     from controller.runtime import limit_threads, load_network
-    from controller.safety import SafetyLimits
-    from controller.session import SessionSettings
     from models.checkpoint import sha256_of
     from sim_bridges.udacity.dialect import MPS_PER_MPH
     from sim_bridges.udacity.replay.drives import by_policy, by_server, drive_all
@@ -136,9 +141,18 @@ def evaluate(
     from sim_bridges.udacity.replay.service import running_service
     from sim_bridges.udacity.replay.stretches import read_part, stretches
     from sim_bridges.udacity.server import warm_up
+    from sim_bridges.udacity.settings import session_settings
 
     options = DriveOptions(
-        speed, start_offset, start_heading, drop_frames, noise, brightness, shadow, latency_ms, seed
+        start_speed_mph=speed,
+        start_offset_m=start_offset,
+        start_heading_deg=start_heading,
+        drop_frames=drop_frames,
+        noise=noise,
+        brightness=brightness,
+        shadow=shadow,
+        latency_ms=latency_ms,
+        seed=seed,
     )
     _check_outputs(json_file, plot, video)
     part = read_part(recording, rows)
@@ -147,7 +161,7 @@ def evaluate(
     network = load_network(weights, runtime)
     policy = PixelPolicy(network)
     warm_up(policy)
-    settings = SessionSettings(SafetyLimits(), CruiseSettings(speed * MPS_PER_MPH))
+    settings = session_settings(speed * MPS_PER_MPH)
     console = Console()
     with contextlib.ExitStack() as stack:
         url = "" if fast else stack.enter_context(running_service(weights, runtime, settings))

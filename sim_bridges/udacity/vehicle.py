@@ -1,15 +1,12 @@
 """The simulator's car: a kinematic bicycle, and how throttle becomes speed."""
 
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-Number = TypeVar("Number", float, NDArray[np.float64])
+from controller.bicycle import Bicycle, Number
 
-WHEELBASE_M = 2.87
-LOCK_RAD = float(np.radians(25))
+BICYCLE = Bicycle(wheelbase_m=2.87, lock_deg=25.0)
 TOP_SPEED_MPS = 13.5
 REVERSE_BELOW_MPS = 2.2352
 """Below 5 mph a negative throttle drives backwards."""
@@ -56,7 +53,7 @@ class Pose:
 
     def steered(self, steering: float, ahead_m: float) -> "Pose":
         """Returns the pose some metres further under one steering, -1..1; a metre is far enough."""
-        turn = float(path_curvature(steering)) * ahead_m
+        turn = float(BICYCLE.curvature_per_m(steering)) * ahead_m
         middle = replace(self, heading_rad=self.heading_rad + turn / 2)
         return middle.moved(ahead_m=ahead_m, turn_rad=turn / 2)
 
@@ -86,14 +83,9 @@ class Vehicle:
         return Vehicle(self.pose.steered(steering, mean_mps * step_s), speed_mps)
 
 
-def path_curvature(steering: Number) -> Number:
-    """Returns the curvature in 1/m, positive to the right, that a steering of -1..1 leads to."""
-    return np.tan(LOCK_RAD * steering) / WHEELBASE_M
-
-
 def steering_for(curvature_per_m: Number) -> Number:
-    """Returns the steering, -1..1, that leads to a curvature in 1/m."""
-    return np.clip(np.arctan(curvature_per_m * WHEELBASE_M) / LOCK_RAD, -1.0, 1.0)
+    """Returns the steering, -1..1, that leads to a curvature in 1/m or comes closest to it."""
+    return np.clip(BICYCLE.steering(curvature_per_m), -1.0, 1.0)
 
 
 def _speed_after(speed_mps: float, throttle: float, step_s: float) -> float:

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.longitudinal import CruiseSettings, Pedals, cruise, curve_speed_mps
+from sim_bridges.udacity.vehicle import BICYCLE
 
-SETTINGS = CruiseSettings(speed_mps=6.7)
+SETTINGS = CruiseSettings(6.7, BICYCLE)
 STEP_S = 0.05
 GRAVITY_MPS2 = 9.81
 
@@ -76,7 +77,7 @@ def test_does_not_stick_at_the_foot_of_a_hill_nor_surge_on_its_top():
 
 
 def test_slows_down_for_a_curve_and_speeds_up_after_it():
-    drive = Drive(CruiseSettings(speed_mps=10.0)).go(60.0)
+    drive = Drive(replace(SETTINGS, speed_mps=10.0)).go(60.0)
     drive.steering = 0.6
     drive.go(15.0)
     assert abs(drive.speed_mps - curve_speed_mps(0.6, drive.settings)) < 0.3
@@ -108,7 +109,7 @@ def test_left_and_right_count_alike():
 
 
 def test_a_curve_lowers_the_target_gently_and_without_the_brake():
-    settings = CruiseSettings(speed_mps=10.0)
+    settings = replace(SETTINGS, speed_mps=10.0)
     memory, _ = cruise(None, 0.0, 10.0, 0.0, settings)
     memory, pedals = cruise(replace(memory, steering=1.0), 0.1, 10.0, 1.0, settings)
     assert memory.target_mps == pytest.approx(9.7)
@@ -116,7 +117,7 @@ def test_a_curve_lowers_the_target_gently_and_without_the_brake():
 
 
 def test_the_curve_speed_has_the_set_lateral_acceleration():
-    settings = CruiseSettings(speed_mps=13.0)
+    settings = replace(SETTINGS, speed_mps=13.0)
     speed_mps = curve_speed_mps(-0.5, settings)
     assert speed_mps**2 * math.tan(math.radians(12.5)) / 2.87 == pytest.approx(4.0)
     assert curve_speed_mps(0.0, settings) == 13.0
@@ -124,8 +125,8 @@ def test_the_curve_speed_has_the_set_lateral_acceleration():
 
 
 def test_curves_never_ask_for_less_than_the_least_speed():
-    assert curve_speed_mps(1.0, CruiseSettings(speed_mps=10.0, lateral_acceleration_mps2=0.1)) == 3.0
-    assert curve_speed_mps(1.0, CruiseSettings(speed_mps=2.0, lateral_acceleration_mps2=0.1)) == 2.0
+    assert curve_speed_mps(1.0, replace(SETTINGS, speed_mps=10.0, lateral_acceleration_mps2=0.1)) == 3.0
+    assert curve_speed_mps(1.0, replace(SETTINGS, speed_mps=2.0, lateral_acceleration_mps2=0.1)) == 2.0
 
 
 def test_takes_over_at_any_speed_without_a_jolt():
@@ -154,14 +155,14 @@ def test_a_long_gap_counts_as_a_short_one():
 
 
 def test_the_integral_rests_while_the_pedal_is_at_its_end():
-    memory, _ = cruise(None, 0.0, 13.0, 0.0, CruiseSettings(speed_mps=13.0))
+    memory, _ = cruise(None, 0.0, 13.0, 0.0, replace(SETTINGS, speed_mps=13.0))
     for step in range(1, 200):
-        memory, pedals = cruise(memory, step * STEP_S, 5.0, 0.0, CruiseSettings(speed_mps=13.0))
+        memory, pedals = cruise(memory, step * STEP_S, 5.0, 0.0, replace(SETTINGS, speed_mps=13.0))
     assert pedals.gas == 1.0
     assert memory.integral == 0.0
-    memory, _ = cruise(None, 0.0, 1.0, 0.0, CruiseSettings(speed_mps=1.0))
+    memory, _ = cruise(None, 0.0, 1.0, 0.0, replace(SETTINGS, speed_mps=1.0))
     for step in range(1, 200):
-        memory, pedals = cruise(memory, step * STEP_S, 9.0, 0.0, CruiseSettings(speed_mps=1.0))
+        memory, pedals = cruise(memory, step * STEP_S, 9.0, 0.0, replace(SETTINGS, speed_mps=1.0))
     assert pedals.brake > 0.9
     assert memory.integral == 0.0
 
@@ -178,7 +179,7 @@ def test_a_steep_hill_winds_the_integral_up_to_its_bound_only():
     st.floats(0.5, 13.5),
 )
 def test_pedals_are_bounded_and_never_both_pressed(story, speed_mps):
-    settings = CruiseSettings(speed_mps=speed_mps)
+    settings = replace(SETTINGS, speed_mps=speed_mps)
     memory, time_s = None, 0.0
     for speed, steering, step_s in story:
         time_s += step_s

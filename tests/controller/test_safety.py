@@ -23,8 +23,8 @@ from controller.safety import (
     _braking_rate_per_s,
     advance,
 )
+from sim_bridges.udacity.settings import LIMITS
 
-LIMITS = SafetyLimits()
 STEP_S = 0.05
 GO = Command(0.0, 0.5, 0.0)
 

@@ -2,14 +2,14 @@
 
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
 from controller.interface import Command
-from controller.longitudinal import CruiseSettings
-from controller.safety import SafetyLimits, State
+from controller.safety import State
 from controller.service import REDIAL_S, ControllerService, ServiceFullError
-from controller.session import SessionSettings
+from sim_bridges.udacity.settings import LIMITS, session_settings
 
 
 class StillPolicy:
@@ -26,9 +26,9 @@ class StillPolicy:
 
 @pytest.fixture
 def service():
-    limits = SafetyLimits(degraded_max_s=0.0)
+    limits = replace(LIMITS, degraded_max_s=0.0)
     service = ControllerService(
-        StillPolicy, SessionSettings(limits, CruiseSettings(5.0)), lambda call: call()
+        StillPolicy, replace(session_settings(5.0), limits=limits), lambda call: call()
     )
     service.ready = True
     yield service

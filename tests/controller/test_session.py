@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from controller.interface import Command, Observation
-from controller.longitudinal import CruiseSettings
 from controller.metrics import Metrics
 from controller.recorder import Recorder
-from controller.safety import SafetyLimits, State
-from controller.session import Picture, SessionSettings, VehicleFrame, VehicleSession
+from controller.safety import State
+from controller.session import Picture, VehicleFrame, VehicleSession
+from sim_bridges.udacity.settings import LIMITS, session_settings
 
 
 class GatedPolicy:
@@ -48,7 +48,7 @@ class Road:
         self.answers: list[Command] = []
         self.outcomes = 0
         self._posted: list[Callable[[], None]] = []
-        settings = SessionSettings(SafetyLimits(), CruiseSettings(5.0))
+        settings = session_settings(5.0)
         self.session = VehicleSession("car", self.policy, settings, Metrics(), self._posted.append, recorder)
 
     def frame(self, **changes) -> VehicleFrame:
@@ -314,4 +314,4 @@ def test_who_is_not_heard_is_told_to_roll_and_gets_gas_again_slowly(road):
     steering = road.session.command.steering
     assert road.session.coast() == Command(steering, 0.0, 0.0)
     road.drive_one_frame()
-    assert road.session.command.gas <= SafetyLimits().gas_rise_max_per_s * SafetyLimits().step_max_s
+    assert road.session.command.gas <= LIMITS.gas_rise_max_per_s * LIMITS.step_max_s

@@ -4,16 +4,14 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from controller.longitudinal import CruiseSettings
 from controller.pixel_policy import load_policy_factory
-from controller.safety import SafetyLimits
-from controller.session import SessionSettings
 from sim_bridges.udacity.dialect import MPS_PER_MPH
 from sim_bridges.udacity.recording import Recording, segments
 from sim_bridges.udacity.replay.direct import drive_directly
 from sim_bridges.udacity.replay.light import Light
 from sim_bridges.udacity.replay.metrics import score
 from sim_bridges.udacity.replay.world import World, WorldOptions
+from sim_bridges.udacity.settings import session_settings
 
 SPEED_MPS = 25 * MPS_PER_MPH
 INTERVENTION_COSTS_M = 3.0
@@ -35,7 +33,7 @@ def judge(weights: Path, recordings: Sequence[Recording]) -> float:
         recordings: What to drive along, at 25 mph, by the service's own session on simulated time.
     """
     policy = load_policy_factory(weights)()
-    settings = SessionSettings(SafetyLimits(), CruiseSettings(SPEED_MPS))
+    settings = session_settings(SPEED_MPS)
     drives = [
         drive_directly(World(recording.take(part), OPTIONS), policy, settings)
         for recording in recordings

@@ -11,11 +11,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from controller.longitudinal import CruiseSettings
 from controller.pixel_policy import PixelPolicy
 from controller.runtime import limit_threads, load_network
-from controller.safety import SafetyLimits
-from controller.session import SessionSettings
 from models.checkpoint import WEIGHTS_SUFFIX, Manifest, manifest_path, sha256_of
 from models.errors import UserError
 from models.files import check_writable, read_json, write_json, write_text
@@ -25,6 +22,7 @@ from sim_bridges.udacity.replay.open_loop import open_loop
 from sim_bridges.udacity.replay.options import DriveOptions
 from sim_bridges.udacity.replay.report import report
 from sim_bridges.udacity.replay.stretches import read_part, stretches
+from sim_bridges.udacity.settings import session_settings
 
 RESULTS = "udacity-scores.json"
 
@@ -70,7 +68,7 @@ def scores(recording: Path, subject: Subject) -> Iterator[dict[str, Any]]:
     part = read_part(recording, subject.rows)
     errors = asdict(open_loop(policy, part))
     for condition, options in CONDITIONS.items():
-        settings = SessionSettings(SafetyLimits(), CruiseSettings(options.start_speed_mph * MPS_PER_MPH))
+        settings = session_settings(options.start_speed_mph * MPS_PER_MPH)
         records = drive_all(stretches(part), options, by_policy(policy, settings, options, lambda *_: None))
         results = report(records, options.to_json() | {"rows": subject.rows})
         yield {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sim_bridges.udacity.vehicle import path_curvature
+from sim_bridges.udacity.vehicle import BICYCLE
 
 STANDING = "standing"
 REVERSING = "reversing"
@@ -96,7 +96,8 @@ def _unbroken_runs(mask: Mask, goes_on: Mask) -> Iterator[tuple[int, int]]:
 def _u_turns(columns: Columns) -> Mask:
     tight = (np.abs(columns.steering) >= _TIGHT_STEERING) & (columns.speed_mps < _TIGHT_SPEED_MPS)
     step_s = np.clip(np.diff(columns.time_s, append=columns.time_s[-1]), 0.0, STEP_MAX_S)
-    turned = np.where(tight, np.abs(path_curvature(columns.steering)) * columns.speed_mps * step_s, 0.0)
+    curvature_per_m = np.abs(BICYCLE.curvature_per_m(columns.steering))
+    turned = np.where(tight, curvature_per_m * columns.speed_mps * step_s, 0.0)
     found = np.zeros(len(tight), bool)
     steered = np.abs(columns.steering) >= _STRAIGHT_STEERING
     for first, stop in _unbroken_runs(steered, rows_that_follow(columns.time_s)):

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sim_bridges.udacity.dialect import MPS_PER_MPH, STEERING_ANGLE_MAX_DEG
+from sim_bridges.udacity.dialect import MPS_PER_MPH
+from sim_bridges.udacity.vehicle import BICYCLE
 
 JPEG_QUALITY = 75
 
@@ -34,7 +35,7 @@ def write_telemetry(
     bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     _, jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     return {
-        "steering_angle": _n4(steering * STEERING_ANGLE_MAX_DEG),
+        "steering_angle": _n4(steering * BICYCLE.lock_deg),
         "throttle": _n4(max(throttle, 0.0)),
         "speed": _n4(abs(speed_mps) / MPS_PER_MPH),
         "image": base64.b64encode(jpeg.tobytes()).decode(),

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-import numpy as np
+from sim_bridges.frame_loss import FrameLoss
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +30,11 @@ class Shutter:
     """
 
     def __init__(self, pacing: Pacing) -> None:
-        self._random = np.random.default_rng([pacing.seed, 0xD209])
-        self._share = pacing.drop_frames
+        self._loss = FrameLoss(pacing.drop_frames, pacing.seed)
         self._taken = False
 
     def takes(self) -> bool:
         """Says whether the next frame is taken."""
-        dropped = self._taken and self._random.random() < self._share
+        dropped = self._taken and self._loss.next()
         self._taken = True
         return not dropped

@@ -4,14 +4,13 @@ import itertools
 import math
 import random
 import time
+from dataclasses import replace
 
 from controller.access import access_rules
 from controller.interface import Command, Observation
 from controller.logs import log_to
-from controller.longitudinal import CruiseSettings
-from controller.safety import SafetyLimits
-from controller.session import SessionSettings
 from sim_bridges.udacity.server import ServerSettings, UdacityServer
+from sim_bridges.udacity.settings import LIMITS, session_settings
 from sim_bridges.udacity.signals import stop_on_signals
 
 _SEEDS = itertools.count()
@@ -44,7 +43,7 @@ class FaultyPolicy:
 def main() -> None:
     log_to()
     # A long patience with failures, so that the vehicles go on driving between them.
-    session = SessionSettings(SafetyLimits(degraded_max_s=10.0), CruiseSettings(6.7))
+    session = replace(session_settings(6.7), limits=replace(LIMITS, degraded_max_s=10.0))
     settings = ServerSettings("127.0.0.1", 0, access_rules("127.0.0.1", [], None), session, stop_wait_s=1.0)
     server = UdacityServer(lambda: FaultyPolicy, settings)
     stop_on_signals(server.request_stop)

@@ -8,16 +8,16 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from controller.access import access_rules
 from controller.interface import Command, Observation
-from controller.longitudinal import CruiseSettings
 from controller.safety import SafetyLimits
-from controller.session import SessionSettings
 from sim_bridges.udacity.server import ServerSettings, UdacityServer
+from sim_bridges.udacity.settings import LIMITS, session_settings
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -127,7 +127,7 @@ def serving(
     policies: Callable[[], object] = BrightnessPolicy,
     *,
     speed_mps: float = 6.7,
-    limits: SafetyLimits | None = None,
+    limits: SafetyLimits = LIMITS,
     deadline_s: float = 5.0,
     host: str = "127.0.0.1",
     allow: tuple[str, ...] = (),
@@ -135,7 +135,7 @@ def serving(
     **settings: object,
 ) -> Iterator[RunningServer]:
     """A running server; its deadline is long, so that a busy machine fails no test that is not about it."""
-    session = SessionSettings(limits or SafetyLimits(), CruiseSettings(speed_mps), deadline_s=deadline_s)
+    session = replace(session_settings(speed_mps), limits=limits, deadline_s=deadline_s)
     defaults: dict[str, object] = {"stop_wait_s": 0.5}
     running = RunningServer(
         policies, ServerSettings(host, 0, access_rules(host, allow, token), session, **(defaults | settings))

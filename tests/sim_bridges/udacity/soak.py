@@ -14,12 +14,11 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from controller.safety import SafetyLimits
+from sim_bridges.udacity.settings import LIMITS
 from tests.sim_bridges.udacity.running_server import ROOT, eventually
 from tests.sim_bridges.udacity.simulator_client import SimulatorClient
 
 SURVIVORS = 4
-LIMITS = SafetyLimits()
 
 BROKEN_PAYLOADS = [
     lambda body: body | {"image": body["image"][: len(body["image"]) // 2]},

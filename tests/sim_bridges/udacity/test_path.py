@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sim_bridges.udacity.path import DrivenPath
-from sim_bridges.udacity.vehicle import path_curvature
+from sim_bridges.udacity.vehicle import BICYCLE
 
 
 def circle(frames: int = 400) -> DrivenPath:
@@ -14,7 +14,7 @@ def circle(frames: int = 400) -> DrivenPath:
 
 def test_a_constant_steering_drives_a_circle():
     path = circle()
-    radius_m = 1 / path_curvature(0.3)
+    radius_m = 1 / BICYCLE.curvature_per_m(0.3)
     distances = np.hypot(path.x_m - radius_m, path.y_m)
     assert distances == pytest.approx(radius_m, rel=1e-3)
     assert path.distance_m[-1] == pytest.approx(0.8 * 399)
@@ -22,7 +22,7 @@ def test_a_constant_steering_drives_a_circle():
 
 def test_the_nearest_frame_is_looked_for_around_a_frame_only():
     path = circle()
-    lap = round(2 * np.pi / path_curvature(0.3) / 0.8)
+    lap = round(2 * np.pi / BICYCLE.curvature_per_m(0.3) / 0.8)
     assert path.nearest(path.pose(lap + 5), around=lap) == lap + 5
     assert path.nearest(path.pose(lap + 5), around=3) in (5, 4, 6)
 

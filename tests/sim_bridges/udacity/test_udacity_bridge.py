@@ -3,15 +3,14 @@
 import base64
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
-from controller.longitudinal import CruiseSettings
-from controller.safety import SafetyLimits
 from controller.service import ControllerService
-from controller.session import SessionSettings
 from sim_bridges.udacity.bridge import MODERN_CLIENT_STARTS, UdacityBridge
 from sim_bridges.udacity.dialect import MANUAL, MPS_PER_MPH, STEER
+from sim_bridges.udacity.settings import session_settings
 from tests.controller.test_session import GatedPolicy
 from tests.sim_bridges.udacity.running_server import eventually
 from tests.sim_bridges.udacity.simulator_client import noisy_road
@@ -27,7 +26,7 @@ class Desk:
         self.policy = GatedPolicy()
         self.sent: list[str] = []
         self._posted: list[Callable[[], None]] = []
-        settings = SessionSettings(SafetyLimits(), CruiseSettings(5.0), deadline_s=30.0)
+        settings = replace(session_settings(5.0), deadline_s=30.0)
         self.service = ControllerService(lambda: self.policy, settings, self._posted.append)
         self.bridge = UdacityBridge(self.service, lambda _sid, event, _payload: self.sent.append(event))
         assert self.bridge.connect("client", "127.0.0.1", MODERN_CLIENT_STARTS)

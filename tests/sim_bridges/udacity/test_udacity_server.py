@@ -9,6 +9,7 @@ import math
 import socket
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,10 +18,10 @@ from engineio.socket import Socket as EngineSocket
 from eventlet.greenthread import GreenThread
 
 from controller.interface import Command
-from controller.safety import SafetyLimits
 from controller.session import VehicleSession
 from models.errors import UserError
 from sim_bridges.udacity.numbers import read_number
+from sim_bridges.udacity.settings import LIMITS, session_settings
 from tests.sim_bridges.udacity.running_server import (
     BrightnessPolicy,
     eventually,
@@ -293,7 +294,7 @@ def test_the_human_takes_over_and_hands_back_without_a_jump(server):
         assert client.wait_for(lambda c: len(c.tally.steers) >= steers + 30)
     path = [steering for steering, _ in client.tally.steers[steers:]]
     assert path[0] == pytest.approx(-0.8, abs=1e-3)
-    assert all(abs(b - a) <= 4.0 * SafetyLimits().step_max_s + 1e-6 for a, b in itertools.pairwise(path))
+    assert all(abs(b - a) <= 4.0 * LIMITS.step_max_s + 1e-6 for a, b in itertools.pairwise(path))
     assert path[-1] > -0.1
 
 
@@ -327,7 +328,7 @@ class NanPolicy(BrightnessPolicy):
 def test_a_policy_that_raises_ends_in_a_standstill_and_a_latched_fault():
 
     dark = base64.b64encode(jpeg_of(np.zeros((160, 320, 3), np.uint8))).decode()
-    limits = SafetyLimits(degraded_max_s=0.3)
+    limits = replace(LIMITS, degraded_max_s=0.3)
     with (
         serving(FailingPolicy, limits=limits) as server,
         SimulatorClient(server.port, frame_s=0.01) as client,
@@ -496,7 +497,7 @@ def test_messages_are_not_compressed(server):
 
 
 def test_a_vehicle_that_failed_stands_also_after_it_dialled_again():
-    with serving(NanPolicy, limits=SafetyLimits(degraded_max_s=0.1)) as server:
+    with serving(NanPolicy, limits=replace(LIMITS, degraded_max_s=0.1)) as server:
         with SimulatorClient(server.port, frame_s=0.01) as client:
             assert client.wait_for_replies(5)
             assert eventually(lambda: server.vehicles()[0]["state"] == "fault")
@@ -553,15 +554,13 @@ def test_a_polling_client_keeps_its_session_where_there_is_room_for_no_other():
 
 def test_a_port_that_is_taken_is_the_users_to_mend(server):
     from controller.access import access_rules
-    from controller.longitudinal import CruiseSettings
-    from controller.session import SessionSettings
     from sim_bridges.udacity.server import ServerSettings, UdacityServer
 
     settings = ServerSettings(
         "127.0.0.1",
         server.port,
         access_rules("127.0.0.1", [], None),
-        SessionSettings(SafetyLimits(), CruiseSettings(5.0)),
+        session_settings(5.0),
     )
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", server.port)) == 0

@@ -4,12 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim_bridges.udacity.vehicle import (
-    LOCK_RAD,
+    BICYCLE,
     TOP_SPEED_MPS,
-    WHEELBASE_M,
     Pose,
     Vehicle,
-    path_curvature,
     steering_for,
 )
 
@@ -30,12 +28,12 @@ def test_right_is_to_the_east_for_a_car_that_points_north():
 
 @given(st.floats(-1.0, 1.0))
 def test_steering_and_curvature_are_each_others_inverse(steering):
-    assert steering_for(path_curvature(steering)) == pytest.approx(steering, abs=1e-9)
+    assert steering_for(BICYCLE.curvature_per_m(steering)) == pytest.approx(steering, abs=1e-9)
 
 
 def test_full_lock_drives_the_circle_of_its_wheelbase():
     vehicle = Vehicle(Pose(0, 0, 0), 5.0)
-    radius_m = WHEELBASE_M / np.tan(LOCK_RAD)
+    radius_m = BICYCLE.wheelbase_m / np.tan(np.radians(BICYCLE.lock_deg))
     driven_m, highest_north_m = 0.0, 0.0
     while driven_m < np.pi * radius_m:
         pose = vehicle.pose.steered(1.0, 0.01)

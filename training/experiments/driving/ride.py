@@ -9,6 +9,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from models.exported import NO_AGE_S
+from sim_bridges.frame_loss import FrameLoss
 from training.carracing.recipe import PREPROCESSING
 from training.carracing.simulator import OnDemandCarRacing
 from training.experiments.driving.window_driver import WindowDriver
@@ -45,8 +46,8 @@ class Ride:
     """
 
     def __init__(self, seed: int, drop_share: float, limit: int) -> None:
-        self._random = np.random.default_rng([seed, 0xD209])
-        self._drop_share, self._left = drop_share, limit
+        self._loss = FrameLoss(drop_share, seed)
+        self._left = limit
         self._command = np.zeros(3, np.float32)
         self.environment = OnDemandCarRacing()
         self.environment.drawing = True
@@ -65,7 +66,7 @@ class Ride:
 
     def advance(self) -> None:
         """Drives for one frame, 0.02 s."""
-        self.environment.drawing = self._random.random() >= self._drop_share
+        self.environment.drawing = not self._loss.next()
         image, reward, self.finished, _, _ = self.environment.step(self._command)
         self.score, self._left = self.score + float(reward), self._left - 1
         self.finished = self.finished or self._left == 0

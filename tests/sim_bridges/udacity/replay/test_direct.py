@@ -3,9 +3,6 @@
 import numpy as np
 import pytest
 
-from controller.longitudinal import CruiseSettings
-from controller.safety import SafetyLimits
-from controller.session import SessionSettings
 from sim_bridges.udacity.chain import ChainRules
 from sim_bridges.udacity.replay.direct import drive_directly
 from sim_bridges.udacity.replay.metrics import score
@@ -13,10 +10,11 @@ from sim_bridges.udacity.replay.options import DriveOptions
 from sim_bridges.udacity.replay.pacing import Pacing
 from sim_bridges.udacity.replay.trip import NO_HEADWAY_MAX_S
 from sim_bridges.udacity.replay.world import World
+from sim_bridges.udacity.settings import LIMITS, session_settings
 from tests.sim_bridges.udacity.replay.lane_policy import BrokenPolicy, LanePolicy, StraightPolicy
 
 SPEED_MPH = 20.0
-SETTINGS = SessionSettings(SafetyLimits(), CruiseSettings(SPEED_MPH * 0.44704))
+SETTINGS = session_settings(SPEED_MPH * 0.44704)
 
 
 def drive(recording, policy=None, pacing=None, **options):
@@ -92,9 +90,8 @@ def test_a_car_that_is_never_driven_ends_the_drive_unfinished(drawn):
 
 def test_the_safety_envelope_has_the_last_word(drawn):
     record = drive(drawn)
-    limits = SafetyLimits()
     rates = np.abs(np.diff(record.steering) / np.maximum(np.diff(record.command_s), 0.05))
-    assert rates.max() <= limits.steering_rate_bound_per_s(record.speed_mps.min()) + 1e-6
+    assert rates.max() <= LIMITS.steering_rate_bound_per_s(record.speed_mps.min()) + 1e-6
 
 
 @pytest.mark.slow
@@ -113,7 +110,7 @@ def test_an_expert_drives_the_real_recording_at_25_mph():
             right_m, ahead_m, _ = ahead.seen_from(world.vehicle.pose)
             return Command(float(steering_for(2 * right_m / (right_m**2 + ahead_m**2))), 0.0, 0.0)
 
-    settings = SessionSettings(SafetyLimits(), CruiseSettings(25 * 0.44704))
+    settings = session_settings(25 * 0.44704)
     scores = score([drive_directly(world, Pursuit(), settings, Pacing(drop_frames=0.3))])
     assert scores.autonomy == 1.0
     assert scores.mean_distance_m < 0.3

@@ -8,9 +8,6 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from controller.longitudinal import CruiseSettings
-from controller.safety import SafetyLimits
-from controller.session import SessionSettings
 from models.checkpoint import sha256_of
 from models.errors import UserError
 from models.preprocessing import Preprocessing
@@ -22,13 +19,14 @@ from sim_bridges.udacity.replay.pacing import Pacing
 from sim_bridges.udacity.replay.plots import plot
 from sim_bridges.udacity.replay.stretches import read_part, stretches
 from sim_bridges.udacity.replay.world import World
+from sim_bridges.udacity.settings import session_settings
 from tests.sim_bridges.udacity.drawn_recording import real_recording
 from tests.sim_bridges.udacity.replay.lane_policy import LanePolicy, StraightPolicy
 from tests.sim_bridges.udacity.replay.test_client import address
 from tests.sim_bridges.udacity.running_server import serving
 from tests.small_checkpoint import CARRACING, UDACITY, save_small_checkpoint
 
-SETTINGS = SessionSettings(SafetyLimits(), CruiseSettings(9.0))
+SETTINGS = session_settings(9.0)
 KEYS = {
     "autonomy",
     "interventions",
