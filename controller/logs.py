@@ -39,8 +39,9 @@ class EventFormatter(logging.Formatter):
         parts = [f"{moment}.{int(record.msecs):03d}Z", record.levelname, _one_line(record.getMessage())]
         fields: dict[str, object] = getattr(record, "fields", {})
         parts += [f"{name}={_value(value)}" for name, value in fields.items() if value is not None]
-        line = " ".join(parts)
-        return line if not record.exc_info else f"{line}\n{self.formatException(record.exc_info)}"
+        if record.exc_info:
+            parts.append(f"error={_value(self.formatException(record.exc_info))}")
+        return " ".join(parts)
 
 
 def log_to(stream: TextIO | None = None) -> None:

@@ -26,7 +26,7 @@ _LATENCY_BUCKETS_S = (
 
 DROPPED = ("replaced", "folded", "late")
 FAILURES = ("broken", "policy", "deadline")
-REFUSED = ("address", "name", "full", "too many messages")
+REFUSED = ("address", "name", "page", "full", "too many messages")
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 

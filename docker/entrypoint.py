@@ -82,7 +82,8 @@ def mounted_policy(folder: Path) -> Path | None:
     """
     names: dict[str, Path] = {}
     for suffix in WEIGHTS_SUFFIXES:
-        for path in sorted(folder.glob(f"*{suffix}")):
+        # A name that begins with a dot is what another system keeps beside the file.
+        for path in sorted(folder.glob(f"[!.]*{suffix}")):
             names.setdefault(path.name.removesuffix(suffix), path)
     if len(names) > 1:
         raise SettingError(f"{folder} holds several policies ({', '.join(sorted(names))}): mount one alone.")

@@ -80,8 +80,8 @@ class LowLatencySocket(GreenSocket):
         self._running_since_s = time.monotonic()
 
     def _let_others_run(self) -> None:
-        """Gives the others their turn, also while there is always something left to read."""
-        eventlet.sleep(0)
+        """Gives the others their turns, also while there is always something left to read."""
+        eventlet.sleep(_TURN_S)
         self._running_since_s = time.monotonic()
 
     def _close_both_ways(self) -> None:
@@ -140,8 +140,8 @@ class QuietProtocol(eventlet.wsgi.HttpProtocol):
 class Connections(GreenPool):
     """The connections of a web server, one request each.
 
-    Those that have not yet said what they want leave room for others: where `ASKING_MAX` of them are silent
-    or say it byte by byte, the next one ends the oldest.
+    Those that have not yet said what they want, or wait for an answer, leave room for others: where
+    `ASKING_MAX` of them are silent or say it byte by byte, the next one ends the oldest.
     """
 
     def __init__(self) -> None:
@@ -161,16 +161,31 @@ class Connections(GreenPool):
         return thread
 
     def noting_requests(self, app: WsgiApp) -> WsgiApp:
-        """Returns an application that notes whose request it was handed, and then does as this one."""
+        """Returns an application that does as this one, and notes who has become a websocket or was answered.
+
+        Until then a request may have a body that never ends, or be one of many that wait for messages.
+        """
 
         def handle(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
-            self._asked(environ["eventlet.input"].get_socket())
-            return app(environ, start_response)
+            client = environ["eventlet.input"].get_socket()
+            if _asks_for_websocket(environ):
+                self._asked(client)
+            try:
+                return app(environ, start_response)
+            finally:
+                self._asked(client)
 
         return handle
 
     def _asked(self, client: GreenSocket) -> None:
         self._asking.pop(client, None)
+
+
+def _asks_for_websocket(environ: dict[str, Any]) -> bool:
+    """Says whether a request opens a websocket, as the engine tells it from one that polls."""
+    options = [option.strip() for option in environ.get("HTTP_CONNECTION", "").lower().split(",")]
+    upgrade = environ.get("HTTP_UPGRADE", "").lower()
+    return environ["REQUEST_METHOD"] == "GET" and "upgrade" in options and upgrade == "websocket"
 
 
 class EventletBackend:

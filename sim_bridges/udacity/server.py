@@ -44,6 +44,7 @@ REFUSALS_MAX = 1000
 _REFUSALS = {
     "address": "--allow does not name its address",
     "name": "it asks for a name that is not this machine's",
+    "page": "a page of another site asks",
     "full": "there are as many clients as may be, or as the system has threads for",
     "too many messages": f"it sends more than {MESSAGES_PER_S_MAX:g} messages a second",
 }
@@ -243,6 +244,8 @@ class _Doorkeeper:
             return "address"
         if not self._access.admits_name(environ.get("HTTP_HOST", "")):
             return "name"
+        if environ.get("HTTP_SEC_FETCH_SITE", "none") not in ("none", "same-origin"):
+            return "page"
         if "sid" not in parse_qs(environ.get("QUERY_STRING", "")) and self._is_full():
             return "full"
         return None

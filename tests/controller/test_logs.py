@@ -39,4 +39,7 @@ def test_an_exception_is_logged_with_its_traceback():
         raise ValueError("broken")
     except ValueError:
         logging.getLogger("liquid_drive").exception("failed")
-    assert "ValueError: broken" in stream.getvalue()
+    (line,) = stream.getvalue().splitlines()
+    assert "ERROR failed error=" in line
+    assert "Traceback" in line
+    assert "ValueError: broken" in line

@@ -53,6 +53,7 @@ def test_who_failed_and_dials_again_stands_until_the_operator_resumes(service):
     again = service.open("10.0.0.1")
     assert again.state is State.STOPPING
     assert service.open("10.0.0.1").state is State.READY
+    time.sleep(service.settings.silence_s)
     service.close(again, "a loose link")
     again = service.open("10.0.0.1")
     assert again.state is State.STOPPING
@@ -62,11 +63,51 @@ def test_who_failed_and_dials_again_stands_until_the_operator_resumes(service):
 
 def test_who_failed_and_dials_again_before_its_old_link_is_known_to_be_dead_stands_too(service):
     old = fail(service, "10.0.0.1")
-    assert service.open("10.0.0.1").state is State.READY
+    elsewhere, again = service.open("10.0.0.2"), service.open("10.0.0.1")
+    service.tick(time.monotonic())
+    assert again.state is State.READY
     time.sleep(service.settings.silence_s)
-    assert service.open("10.0.0.1").state is State.STOPPING
+    service.tick(time.monotonic())
+    assert again.state is State.STOPPING
+    assert again.failed
+    assert elsewhere.state is State.READY
     service.close(old, "no answer to pings")
     assert service.open("10.0.0.1").state is State.READY
+
+
+def test_who_failed_and_dials_again_just_before_its_old_link_ends_stands_too(service):
+    old = fail(service, "10.0.0.1")
+    elsewhere, again = service.open("10.0.0.2"), service.open("10.0.0.1")
+    service.close(old, "transport close")
+    assert again.state is State.STOPPING
+    assert again.failed
+    assert elsewhere.state is State.READY
+    assert service.open("10.0.0.1").state is State.READY
+
+
+def test_another_vehicle_at_the_same_address_drives_on(service):
+    old = fail(service, "10.0.0.1")
+    other = service.open("10.0.0.1")
+    old.answer_broken(0.03, "nothing to see")
+    service.close(old, "transport close")
+    assert other.state is State.READY
+    assert service.open("10.0.0.1").state is State.STOPPING
+
+
+def test_a_vehicle_that_left_while_it_moved_does_not_stand_until_it_says_so(service, monkeypatch):
+    monkeypatch.setattr("controller.service.REDIAL_WAIT_S", 0.1)
+    assert service.all_stand()
+    moving = service.open("10.0.0.1")
+    assert service.all_stand()
+    moving.answer_broken(0.0, "nothing to see")
+    assert not service.all_stand()
+    service.close(moving, "transport close")
+    assert not service.all_stand()
+    again = service.open("10.0.0.1")
+    time.sleep(0.1)
+    assert not service.all_stand()
+    service.close(again, "transport close")
+    assert service.all_stand()
 
 
 def test_a_resume_forgives_also_who_is_gone(service):
@@ -77,8 +118,8 @@ def test_a_resume_forgives_also_who_is_gone(service):
 
 def test_a_failure_is_forgotten_after_a_while(service):
     leave_after_a_failure(service, "10.0.0.1")
-    (address, left_s) = service._failed[0]
-    service._failed[0] = (address, left_s - REDIAL_S)
+    (gone,) = service._failed
+    service._failed[0] = replace(gone, left_s=gone.left_s - REDIAL_S)
     assert service.open("10.0.0.1").state is State.READY
 
 

@@ -104,7 +104,7 @@ def test_a_port_that_is_no_number_is_refused():
 
 def test_a_mounted_policy_is_taken_in_the_runtimes_format(tmp_path, routes):
     assert entrypoint.mounted_policy(tmp_path) is None
-    for name in ("mine.json", "mine.weights.h5", "mine.tflite", ".gitignore"):
+    for name in ("mine.json", "mine.weights.h5", "mine.tflite", ".gitignore", "._mine.tflite"):
         (tmp_path / name).touch()
     assert entrypoint.mounted_policy(tmp_path) == tmp_path / "mine.tflite"
     assert entrypoint.options({}, tmp_path, routes)[-2:] == ["--weights", str(tmp_path / "mine.tflite")]

@@ -508,6 +508,44 @@ def test_a_vehicle_that_failed_stands_also_after_it_dialled_again():
             assert vehicle["state"] in ("stopping", "fault")
 
 
+def test_a_vehicle_that_failed_stands_also_if_it_dials_again_before_its_old_link_ends():
+    policies = [NanPolicy]
+    with (
+        serving(lambda: policies[-1](), limits=replace(LIMITS, degraded_max_s=0.1)) as server,
+        SimulatorClient(server.port, frame_s=0.01) as old,
+    ):
+        assert old.wait_for_replies(5)
+        assert eventually(lambda: server.vehicles()[0]["state"] == "fault")
+        old._stopping.set()
+        old._thread.join()
+        policies.append(BrightnessPolicy)
+        with SimulatorClient(server.port, frame_s=0.01) as client:
+            assert client.wait_for_replies(5)
+            old.vanish()
+            assert server.wait_for_vehicles(1)
+            assert eventually(lambda: server.vehicles()[0]["state"] in ("stopping", "fault"))
+
+
+def test_going_down_waits_for_a_car_whose_link_breaks_meanwhile():
+    with serving(stop_wait_s=30.0) as server:
+        client = SimulatorClient(server.port, frame_s=0.01).start()
+        client.car.speed_mph = 20.0
+        assert client.wait_for_replies(30)
+        stopper = threading.Thread(target=server.stop)
+        stopper.start()
+        assert client.wait_for(lambda c: c.tally.steers[-1][1] < 0.0)
+        client.vanish()
+        again = SimulatorClient(server.port, frame_s=0.01)
+        again.car = client.car
+        again.start()
+        assert again.wait_for(lambda c: c.car.speed_mph <= 5.7)
+        assert stopper.is_alive()
+        again.car.speed_mph = 0.0
+        stopper.join(60)
+        assert not stopper.is_alive()
+        server.stop = lambda: None
+
+
 def test_only_so_many_clients_are_admitted():
     with serving(clients_max=2) as server:
         with SimulatorClient(server.port) as one, SimulatorClient(server.port) as two:

@@ -96,6 +96,14 @@ def test_another_sites_page_can_neither_stop_nor_connect(server):
     assert server.request("GET", "/socket.io/?EIO=4&transport=polling", headers)[0] == 400
 
 
+def test_another_sites_page_takes_no_place_of_a_simulator(server):
+    """A picture's address needs no permission to be asked for, and no Origin goes with it."""
+    path = "/socket.io/?EIO=4&transport=polling"
+    assert server.request("GET", path, {"Sec-Fetch-Site": "cross-site"})[0] == 403
+    assert server.request("GET", path, {"Sec-Fetch-Site": "same-origin"})[0] == 200
+    assert server.metric("liquid_drive_refused_total") == 1
+
+
 def test_a_simulator_of_another_network_is_refused(caplog):
     with serving(host="0.0.0.0", allow=("10.1.2.0/24",), token="secret") as running:  # noqa: S104, S106
         address = another_address()
@@ -135,6 +143,21 @@ def test_connections_that_ask_for_nothing_keep_the_operator_from_nothing(server)
         assert server.request("POST", "/stop")[0] == 204
         assert server.request("POST", "/resume")[0] == 204
         assert time.monotonic() - asked_s < HEADER_TIMEOUT_S
+
+
+def test_requests_whose_bodies_never_end_keep_the_operator_from_nothing(server):
+    modern = socketio.SimpleClient()
+    modern.connect(f"http://127.0.0.1:{server.port}", transports=["polling"])
+    path = f"/socket.io/?EIO=4&transport=polling&sid={modern.client.eio.sid}"
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nContent-Length: 90000\r\n\r\n4"
+    with contextlib.ExitStack() as stack:
+        for _ in range(2 * CONNECTIONS_MAX):
+            slow = stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+            slow.sendall(head.encode())
+        asked_s = time.monotonic()
+        assert server.request("POST", "/stop")[0] == 204
+        assert server.request("POST", "/resume")[0] == 204
+        assert time.monotonic() - asked_s < HEADER_TIMEOUT_S / 2
 
 
 def test_connections_that_ask_for_nothing_end_no_drive(server):
