@@ -76,7 +76,8 @@ class Manifest:
         try:
             preprocessing = Preprocessing(**content.pop("preprocessing"))
             exported = content.pop("exported", None)
-            return cls(preprocessing=preprocessing, exported=exported and Exported(**exported), **content)
+            exported = None if exported is None else Exported(**exported)
+            return cls(preprocessing=preprocessing, exported=exported, **content)
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"The manifest {path} does not have the expected fields ({error}).") from None
 

@@ -68,12 +68,18 @@ class LiteRtNetwork:
         self._interpreter.allocate_tensors()
         # A runner that lived on would forbid to invoke its interpreter.
         inputs, outputs = _named_tensors(self._interpreter.get_signature_runner())
-        self._inputs = {name: tensor["index"] for name, tensor in inputs.items()}
-        self._outputs = outputs["outputs"]["index"]
-        self._features = outputs["features"]["index"] if "features" in outputs else None
-        self._memory_shape = tuple(inputs["earlier"]["shape"]) if "earlier" in inputs else None
         self._one_at_a_time = threading.Lock()
-        self.step(np.zeros(inputs["frame"]["shape"][1:], np.uint8), 0.0, self.initial_memory())
+        try:
+            self._inputs = {name: tensor["index"] for name, tensor in inputs.items()}
+            self._outputs = outputs["outputs"]["index"]
+            self._features = outputs["features"]["index"] if "features" in outputs else None
+            self._memory_shape = tuple(inputs["earlier"]["shape"]) if "earlier" in inputs else None
+            self.step(np.zeros(inputs["frame"]["shape"][1:], np.uint8), 0.0, self.initial_memory())
+        except LookupError as error:
+            raise ValueError(
+                f"it takes {', '.join(sorted(inputs))} and gives {', '.join(sorted(outputs))}, "
+                f"not what `export` writes ({error})"
+            ) from None
 
     def initial_memory(self) -> EarlierFrames | None:
         """Returns the memory of a drive that has seen no frame yet; None if the network remembers none."""

@@ -33,9 +33,9 @@ LARGEST_SHARE = 80.0
 """Up to where the exponentials of a share and of its negative stay within float32. The product of two may
 overflow: it then says that the gate is closed."""
 
-LARGEST_PRODUCT = 1e38
+LARGEST_PRODUCT = 1e30
 """Where ``e^x`` is cut that must not become infinite: ``1 + e^x`` before its logarithm is taken, long after
-that has become x, and what second derivatives multiply by zero."""
+that has become x, and what second derivatives multiply by zero, as that of a closed gate."""
 
 MANY_PAIRS = 64 * 64
 """Below this number of pairs the additional operations cost more than the exponentials."""
@@ -257,7 +257,7 @@ def _pairs(exponentials: Exponentials, queries: Shares, keys: Shares, tau_epsilo
     growth = ops.minimum(1.0 + exponentials(queries.tau, keys.tau), LARGEST_PRODUCT)
     half_softplus = ops.maximum(0.5 * queries.tau + 0.5 * keys.tau, 0.5 * ops.log(growth))
     return _Pairs(
-        a=1.0 + exponentials(-queries.phi, -keys.phi),
+        a=ops.minimum(1.0 + exponentials(-queries.phi, -keys.phi), LARGEST_PRODUCT),
         b=1.0 + exponentials(-queries.horizon, -keys.horizon),
         growth=growth,
         half_tau=half_softplus + 0.5 * tau_epsilon,

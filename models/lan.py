@@ -84,6 +84,10 @@ class LAN(keras.layers.Layer):
     what real-time control wants: a fresh key has the logit of scaled dot-product attention, which relaxes to
     ``phi / tau`` as the key ages.
 
+    Gradients of gradients of the published layer are computed, from 64 steps on that are all returned,
+    eagerly and in graphs inside `liquid_attention.uncompiled()`: not under `jit_compile`, with `query_chunk`,
+    or of 1024 steps and more.
+
     Args:
         d_model: Features of the projections and of the output, a multiple of `num_heads`.
         num_heads: The number of heads. All heads share the gates' weights.
@@ -116,7 +120,7 @@ class LAN(keras.layers.Layer):
             mask. `step` with the state of `initial_state` computes the same, one position after the other.
         query_chunk: Evaluate this many queries at a time and recompute them in the backward pass, so that
             memory grows with `query_chunk * S` instead of `T * S`. Not together with `dropout`, whose mask a
-            recomputation would draw anew.
+            recomputation would draw anew, nor with a `gate_activation` that has weights of its own.
         **kwargs: Name, dtype and the like, see `keras.layers.Layer`.
 
     Call arguments:
@@ -190,6 +194,11 @@ class LAN(keras.layers.Layer):
             raise ValueError(
                 "query_chunk recomputes the weights in the backward pass, where dropout would draw anew. "
                 f"Received: query_chunk={query_chunk}, dropout={dropout}"
+            )
+        if query_chunk and isinstance(gate_activation, keras.layers.Layer):
+            raise ValueError(
+                "query_chunk recomputes the gates in the backward pass, which leaves weights of an activation "
+                f"without gradient. Received: query_chunk={query_chunk}, gate_activation={gate_activation!r}"
             )
         self.d_model = d_model
         self.num_heads = num_heads

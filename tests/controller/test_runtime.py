@@ -6,13 +6,14 @@ import subprocess
 import sys
 
 import pytest
+from keras import ops
 
 from controller import runtime
 from controller.pixel_policy import load_policy_factory
 from controller.runtime import RuntimeChoice, load_network
 from models import checkpoint
 from models.errors import UserError
-from models.export import export
+from models.export import converted, export
 from models.exported import LiteRtNetwork
 from tests.small_checkpoint import save_small_checkpoint
 
@@ -109,6 +110,7 @@ def test_an_exported_file_is_the_one_that_was_named(weights):
     [
         ({"outputs": {"steering": "", "gas": "", "brake": "", "horn": ""}}, "it names 4 outputs"),
         ({"outputs": 5}, "does not have the expected fields"),
+        ({"exported": []}, "does not have the expected fields"),
         ({"preprocessing": {"height": 8}}, "does not fit its network"),
         ({"exported": {"file": "a\0b"}}, "cannot be read"),
     ],
@@ -125,12 +127,43 @@ def test_a_manifest_that_does_not_fit_is_one_sentence(weights, spoilt, why):
     assert "\n" not in str(error.value)
 
 
-def test_an_exported_file_that_litert_does_not_take(weights):
+def replace_exported(weights, network: bytes) -> None:
     file, manifest = (checkpoint.beside(weights, suffix) for suffix in (".tflite", ".json"))
-    file.write_bytes(b"no network")
+    file.write_bytes(network)
     content = json.loads(manifest.read_text())
     content["exported"]["sha256"] = checkpoint.sha256_of(file)
     manifest.write_text(json.dumps(content))
+
+
+def total(frame, axis=(1, 2)):
+    return ops.sum(ops.cast(frame, "float32"), axis=axis)
+
+
+@pytest.mark.parametrize(
+    ("function", "names"),
+    [
+        (lambda image: {"outputs": total(image)}, ["image"]),
+        (lambda frame: {"steering": total(frame)}, ["frame"]),
+        (lambda frame: {"outputs": total(frame, axis=None)}, ["frame"]),
+        (lambda frame, earlier: {"outputs": total(frame) + total(earlier, 1)[0, 0]}, ["earlier", "frame"]),
+    ],
+)
+def test_an_exported_network_of_somebody_elses(weights, function, names):
+    shapes = {
+        "image": ((1, 8, 8, 3), "uint8"),
+        "frame": ((1, 8, 8, 3), "uint8"),
+        "earlier": ((1, 7, 4), "float32"),
+    }
+    replace_exported(weights, converted(function, {name: shapes[name] for name in names}))
+    with pytest.raises(
+        UserError, match=rf"it takes {', '.join(names)} and gives .*, not what `export` writes"
+    ):
+        load_network(weights, RuntimeChoice.LITERT)
+    assert not runs_by_litert(weights)
+
+
+def test_an_exported_file_that_litert_does_not_take(weights):
+    replace_exported(weights, b"no network")
     with pytest.raises(UserError, match=r"does not take the exported file .*liquid-drive export"):
         load_network(weights, RuntimeChoice.LITERT)
     assert not runs_by_litert(weights)

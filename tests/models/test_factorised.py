@@ -105,6 +105,27 @@ def test_second_derivatives_equal_those_of_the_plain_form(t):
     np.testing.assert_allclose(second(layer), expected, atol=1e-3 * np.abs(expected).max())
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="differentiates with TensorFlow")
+@pytest.mark.parametrize("gate", ["phi", "tau", "horizon"])
+@pytest.mark.parametrize("share", [-75.0, -50.0, 50.0, 75.0])
+def test_second_derivatives_are_finite_at_closed_and_open_gates(gate, share):
+    import tensorflow as tf
+
+    columns = [tf.fill((1, 8, 1), share if gate == name else 0.1) for name in Shares._fields]
+    rows = [tf.fill((1, 1, 8), share if gate == name else -0.1) for name in Shares._fields]
+    values = tf.constant(X[:1, :8])
+    with tf.GradientTape() as outer:
+        outer.watch(columns + rows)
+        with tf.GradientTape() as inner:
+            inner.watch(columns + rows)
+            means = factorised.attend(Shares(*columns), Shares(*rows), 1e-6, values)
+            loss = tf.reduce_sum(tf.sin(means))
+        gradients = inner.gradient(loss, columns + rows)
+        size = tf.add_n([tf.reduce_sum(gradient**2) for gradient in gradients])
+    for gradient in outer.gradient(size, columns + rows):
+        assert np.isfinite(gradient).all()
+
+
 def test_layer_equals_the_pairwise_form():
     layer = built(8, 2, return_sequences=True)
     np.testing.assert_allclose(layer(X), pairwise(layer)(X)[0], atol=1e-6)

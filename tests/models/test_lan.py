@@ -572,6 +572,10 @@ def test_a_window_of_one_warns_too():
         ({"horizon": "elapsed", "time_scale": float("nan")}, "Received: time_scale=nan"),
         ({"learn_time_scale": True}, "learn_time_scale=True"),
         ({"query_chunk": 4, "dropout": 0.1}, "Received: query_chunk=4, dropout=0.1"),
+        (
+            {"query_chunk": 4, "gate_activation": keras.layers.PReLU()},
+            "Received: query_chunk=4, gate_activation",
+        ),
     ],
 )
 def test_constructor_refuses(options, message):
