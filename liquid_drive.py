@@ -1,5 +1,6 @@
 """The front door: the command `liquid-drive`, made of the packages' own commands."""
 
+import io
 import os
 import sys
 from importlib import metadata
@@ -85,6 +86,9 @@ def front_door(
 def main() -> None:
     """Runs the command line; an error that the user can mend ends it with one sentence and exit code 2."""
     _silence_native_code()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A path that the terminal cannot show must not end what has been done.
+        sys.stdout.reconfigure(errors="backslashreplace")
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     try:
         app()

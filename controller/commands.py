@@ -1,5 +1,7 @@
 """The command `export`, and what the commands share: options, and how they end."""
 
+import contextlib
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,7 +10,7 @@ import typer
 from rich.console import Console
 
 from controller.runtime import RuntimeChoice
-from models.files import write_json
+from models.files import is_stdout, write_json
 
 RuntimeOption = Annotated[
     RuntimeChoice,
@@ -32,12 +34,17 @@ JsonOption = Annotated[Path | None, typer.Option("--json", help="Write all resul
 
 
 def write_and_show(json_file: Path | None, results: Any, show: Callable[[], None]) -> None:
-    """Writes results where that was asked for, and shows them also where they cannot be written."""
+    """Writes results where that was asked for, and shows them also where they cannot be written.
+
+    Where they go to the standard output, they are shown on standard error.
+    """
+    to_stdout = json_file is not None and is_stdout(json_file)
     try:
         if json_file:
             write_json(json_file, results)
     finally:
-        show()
+        with contextlib.redirect_stdout(sys.stderr) if to_stdout else contextlib.nullcontext():
+            show()
 
 
 def export(

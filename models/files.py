@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ def check_writable(path: Path) -> None:
         UserError: It cannot.
     """
     try:
-        if _is_device(path):
+        if _is_device(path) or is_stdout(path):
             return
         place = path.resolve()
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -27,8 +28,7 @@ def check_writable(path: Path) -> None:
         partial.touch()
         partial.unlink()
     except (OSError, RuntimeError, ValueError) as error:  # Loops of links, and names that are none.
-        why = getattr(error, "strerror", None) or error
-        raise UserError(f"{path} cannot be written ({why}): choose another place.") from None
+        raise UserError(f"{path} cannot be written ({_reason(error)}): choose another place.") from None
 
 
 @contextmanager
@@ -66,8 +66,20 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def is_stdout(path: Path) -> bool:
+    """Returns whether a path names the standard output, wherever that goes."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(sys.stdout.fileno()))
+    except (AttributeError, OSError, ValueError):
+        return False
+
+
 def write_text(path: Path, text: str) -> None:
     """Writes text; a reader sees the old file or the new one, never a part."""
+    if is_stdout(path):
+        # Opened anew, a file that standard output goes to would lose what is in it.
+        sys.stdout.write(text)
+        return
     with replacing(path) as partial:
         partial.write_text(text, encoding="utf-8")
 
@@ -89,6 +101,13 @@ def read_json(path: Path) -> Any:
         raise UserError(
             f"{path} cannot be read ({error}): restore it, or delete it to have it made again."
         ) from None
+
+
+def _reason(error: Exception) -> object:
+    """Returns why a place cannot be written."""
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return "one of its folders is a file"
+    return getattr(error, "strerror", None) or error
 
 
 def _partial(place: Path) -> Path:

@@ -197,7 +197,7 @@ class LAN(keras.layers.Layer):
             )
         if query_chunk and isinstance(gate_activation, keras.layers.Layer):
             raise ValueError(
-                "query_chunk recomputes the gates in the backward pass, which leaves weights of an activation "
+                "query_chunk recomputes the gates in the backward pass, which leaves an activation's weights "
                 f"without gradient. Received: query_chunk={query_chunk}, gate_activation={gate_activation!r}"
             )
         self.d_model = d_model

@@ -1,6 +1,7 @@
 """The command line as a user meets it: a process of its own."""
 
 import json
+import os
 import subprocess
 import sys
 from importlib import metadata
@@ -41,6 +42,32 @@ def test_help_names_every_command_without_loading_tensorflow():
     assert result.returncode == 0
     for command in ("carracing", "serve", "doctor", "collect", "train", "evaluate"):
         assert command in result.stdout
+
+
+def test_results_go_to_standard_output_and_to_a_log_that_it_is_appended_to(tmp_path):
+    recording, log = draw_recording(tmp_path / "recording"), tmp_path / "log"
+    command = [sys.executable, "-m", "liquid_drive", "inspect", str(recording), "--json", "/dev/stdout"]
+    log.write_text("mine\n")
+    with log.open("a") as appended:
+        subprocess.run(command, stdout=appended, stderr=subprocess.PIPE, timeout=300, check=True)  # noqa: S603
+    piped = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)  # noqa: S603
+    assert json.loads(piped.stdout)["rows"] > 10
+    assert "Continuous driving" in piped.stderr
+    assert log.read_text() == "mine\n" + piped.stdout
+
+
+def test_a_name_that_the_terminal_cannot_show_ends_nothing(tmp_path):
+    recording, plot = draw_recording(tmp_path / "recording"), tmp_path / "gr\u00f6\u00dfe.png"
+    result = subprocess.run(  # noqa: S603
+        [sys.executable, "-m", "liquid_drive", "inspect", str(recording), "--plot", str(plot)],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
+    assert "gr\\xf6\\xdfe.png" in result.stdout
+    assert plot.exists()
 
 
 RECORDED = ("--data", "{recording}", "--work", "{folder}")

@@ -1,5 +1,6 @@
 """The network of an unfinished training, in one file from epoch to epoch: killed anywhere, it goes on."""
 
+import zipfile
 from pathlib import Path
 
 import keras
@@ -18,7 +19,7 @@ def load_unfinished(path: Path) -> keras.Model | None:
         return None
     try:
         return keras.models.load_model(path)
-    except (OSError, ValueError) as error:
+    except (OSError, EOFError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
         raise UserError(f"{path} cannot be read ({error}): delete it to begin anew.") from error
 
 

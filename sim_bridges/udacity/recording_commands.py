@@ -40,6 +40,7 @@ def inspect(
     write_and_show(json_file, found.to_json(), lambda: _show(Console(), found))
     if plot:
         inspection.plot(recording, found, plot)
+        Console().print(f"Plot: {plot}", markup=False, soft_wrap=True)
 
 
 def _show(console: Console, found: "Inspection") -> None:
@@ -47,7 +48,8 @@ def _show(console: Console, found: "Inspection") -> None:
     console.print(
         f"{found.rows} rows, {interval['median']:.0f} ms apart (p95 {interval['p95']:.0f} ms, "
         f"max {interval['max']:.0f} ms), {found.interruptions} interruptions; {found.laps:.1f} laps, "
-        f"{found.distance_m:.0f} m of driving"
+        f"{found.distance_m:.0f} m of driving",
+        soft_wrap=True,
     )
     for reason, count in found.skipped.items():
         console.print(f"[yellow]left out:[/yellow] {reason}: {count}")
@@ -68,6 +70,9 @@ def _show(console: Console, found: "Inspection") -> None:
         if runs:
             where = ", ".join(f"{first}:{last + 1}" for first, last in runs)
             console.print(f"[yellow]{kind}:[/yellow] rows {where}")
+    if not found.stretches:
+        console.print("Nothing in it is driven.")
+        return
     console.print(
         f"Wheels exactly straight in {found.zero_share:.0%} of the driving, "
         f"{found.balanced_zero_share:.0%} after balancing"
@@ -78,8 +83,10 @@ def _show(console: Console, found: "Inspection") -> None:
 def _show_steering(console: Console, found: "Inspection") -> None:
     """Prints the steering histogram, five bins to a line, so that straight on is in the middle of one."""
     table = Table(title="Steering")
-    for heading in ("from", "to", "as recorded", "balanced"):
+    for heading in ("from", "to"):
         table.add_column(heading, justify="right")
+    for heading in ("as recorded", "balanced"):
+        table.add_column(heading)
     edges, count = found.steering_edges, len(found.steering_share)
     bounds = [0, *range(count // 2 % 5 + 3, count, 5), count]
     for first, stop in itertools.pairwise(bounds):

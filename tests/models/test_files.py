@@ -42,6 +42,13 @@ def test_a_failed_write_leaves_the_old_content(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_folder_that_is_a_file_is_called_one(tmp_path):
+    (tmp_path / "file").touch()
+    for place in ("file/results.json", "file/more/results.json"):
+        with pytest.raises(UserError, match="one of its folders is a file"):
+            check_writable(tmp_path / place)
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device here")
 def test_a_full_disk_is_one_sentence():
     with pytest.raises(UserError, match=r"/dev/full cannot be written \(No space left on device\): make"):

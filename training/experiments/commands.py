@@ -20,7 +20,9 @@ def experiment(
     ],
     data: Annotated[
         Path | None,
-        typer.Option(help="Folder with the data; without it LIQUID_DRIVE_DATA, else ./data."),
+        typer.Option(
+            help="Folder with the data, where it is not made; without it LIQUID_DRIVE_DATA, else ./data."
+        ),
     ] = None,
     table: Annotated[
         list[str] | None,

@@ -63,7 +63,7 @@ def _rows(runner: Runner, study: Table, contender: Contender, cells: list[Row]) 
             "metric": metric.name,
             "smaller_is_better": metric.smaller_is_better,
             "mean": float(np.mean(values)),
-            "std": stdev(values) if len(values) > 1 else 0.0,
+            "std": stdev(values) if len(values) > 1 else None,
         }
         rows.append(row | shared)
     return rows
@@ -125,7 +125,7 @@ def _table(table: list[Row]) -> str:
     for model in dict.fromkeys(row["model"] for row in table):
         of_model = {row["metric"]: row for row in table if row["model"] == model}
         row = of_model[metrics[0]]
-        scores = [f"{of_model[m]['mean']:.4g} ± {of_model[m]['std']:.2g}" for m in metrics]
+        scores = [_score(of_model[m]) for m in metrics]
         constants = row["time_constants"]
         lines.append(
             [
@@ -140,6 +140,11 @@ def _table(table: list[Row]) -> str:
             ]
         )
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _score(row: Row) -> str:
+    """Returns the mean, with the deviation where there are seeds enough for one."""
+    return f"{row['mean']:.4g}" + ("" if row["std"] is None else f" ± {row['std']:.2g}")
 
 
 def _verdicts(table: list[Row], experiment: Experiment) -> list[str]:

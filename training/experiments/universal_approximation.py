@@ -195,7 +195,9 @@ def _draw_widths(found: list[Row], path: Path) -> None:
     axis = figure.subplots()
     for mode in MODES:
         named = {f"LAN, {mode}, width {width}": width for width in WIDTHS}
-        points = [(named[row["model"]], row["mean"], row["std"]) for row in solved if row["model"] in named]
+        points = [
+            (named[row["model"]], row["mean"], row["std"] or 0.0) for row in solved if row["model"] in named
+        ]
         if points:
             axis.errorbar(*np.array(sorted(points)).T, marker="o", capsize=3, label=mode)
     axis.set(xscale="log", yscale="log", xticks=WIDTHS, xticklabels=WIDTHS, xlabel="width")

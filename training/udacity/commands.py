@@ -78,10 +78,11 @@ def train(
 
 
 def _check_lan(out: Path, work: Path) -> None:
-    from models.checkpoint import check_place
+    from models.checkpoint import beside, check_place
     from sim_bridges.plots import check_picture
 
     check_place(out)
+    check_writable(beside(out, ".tflite"))
     check_picture(work / "report.png")
 
 
@@ -159,7 +160,7 @@ def _train_pilotnet(
     console = Console()
     with Progress(console).task("Training", recipe.epochs) as advance:
         shown = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: advance())
-        train(driven, recipe, out, work / "pilotnet-lan.unfinished.keras", [shown])
+        train(driven, recipe, out, work / "pilotnet-lan.training.keras", [shown])
     console.print(f"Weights: {out}", markup=False, soft_wrap=True)
 
 

@@ -115,13 +115,13 @@ def _zoomed_and_panned(image: NDArray[np.uint8], random: np.random.Generator) ->
 def train(
     recording: Recording, recipe: PilotnetRecipe, weights: Path, unfinished: Path, callbacks: list[Any]
 ) -> None:
-    """Trains the network and writes it as a `.keras` file; killed, the same call goes on.
+    """Trains the network and writes it as a `.keras` file; the same call trains what is not trained yet.
 
     Args:
         recording: Where the frames come from.
         recipe: Sizes and seed.
         weights: Where to write it.
-        unfinished: The `.keras` file of an unfinished training, from epoch to epoch.
+        unfinished: The `.keras` file of the training from epoch to epoch.
         callbacks: Told of each epoch.
     """
     network = load_unfinished(unfinished) or _new(recipe)
@@ -140,7 +140,6 @@ def train(
     trained = build()
     trained.set_weights(network.get_weights())
     save_whole(trained, weights)
-    unfinished.unlink()
 
 
 def _new(recipe: PilotnetRecipe) -> keras.Model:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.pixel_policy import PixelPolicy
-from controller.runtime import limit_threads, load_network
+from controller.runtime import limit_threads, load_network, manifest_of
 from models.checkpoint import WEIGHTS_SUFFIX, Manifest, manifest_path, sha256_of
 from models.errors import UserError
 from models.files import check_writable, read_json, write_json, write_text
@@ -140,12 +140,14 @@ def _score(recording: Path, subjects: list[Subject], out: Path) -> None:
     check_writable(out / RESULTS)
     results = _others(out / RESULTS, {subject.title for subject in subjects})
     for subject in subjects:
+        manifest_of(subject.weights)
+        read_part(recording, subject.rows)
+    for subject in subjects:
         for row in scores(recording, subject):
             print(f"{subject.title}, {row['condition']}: {row['autonomy']:.1%}", flush=True)  # noqa: T201
             results.append(row)
-    write_json(out / RESULTS, {"results": results})
-    write_table(results, (out / RESULTS).with_suffix(".md"))
-    for subject in subjects:
+        write_json(out / RESULTS, {"results": results})
+        write_table(results, (out / RESULTS).with_suffix(".md"))
         if subject.weights.name.endswith(WEIGHTS_SUFFIX):
             note_scores(results, subject.weights)
 

@@ -37,7 +37,9 @@ def _draw_way(axes: Any, record: DriveRecord) -> None:
     axes.plot(record.x_m, record.y_m, color="C0", linewidth=1, label="driven")
     if at:
         axes.plot([pose.x_m for pose in at], [pose.y_m for pose in at], "rx", label="intervention")
-    axes.set(title=f"Rows {rows[0]}:{rows[-1] + 1}", xlabel="m", ylabel="m", aspect="equal")
+    axes.set(
+        title=f"Rows {rows[0]}:{rows[-1] + 1}", xlabel="m", ylabel="m", aspect="equal", adjustable="datalim"
+    )
     axes.legend()
 
 
@@ -52,8 +54,10 @@ def _draw_offset(axes: Any, record: DriveRecord) -> None:
 
 def _draw_steering(axes: Any, record: DriveRecord) -> None:
     recorded = record.recording.steering
-    commanded_m = np.interp(record.command_s, np.cumsum(record.step_s), record.distance_m)
+    commanded_m = np.interp(
+        record.command_s, np.append(0.0, np.cumsum(record.step_s)), np.append(0.0, record.distance_m)
+    )
     axes.plot(record.path.distance_m, recorded, color="0.6", linewidth=0.8, label="recorded")
-    axes.plot(commanded_m, record.steering, color="C0", linewidth=1, label="commanded")
+    axes.step(commanded_m, record.steering, where="post", color="C0", linewidth=1, label="commanded")
     axes.set(title="Steering", ylim=(-1.05, 1.05), xlabel="m along the way", ylabel="-1 left, 1 right")
     axes.legend()

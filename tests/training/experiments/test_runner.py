@@ -200,6 +200,13 @@ def test_reports_means_and_deviations_of_the_cells(finished):
     assert "'liquid-drive[experiments]'`: not here (a_package" in text
 
 
+def test_one_seed_has_no_deviation(finished):
+    row = rows(runner(finished, seeds=1))[0]
+    assert row["std"] is None
+    write_report(runner(finished, seeds=1))
+    assert f"| {row['mean']:.4g} | 1 |" in (finished / "results.md").read_text()
+
+
 def test_docs_take_in_finished_results_and_keep_those_of_others(finished, tmp_path):
     other = {**rows(runner(finished))[0], "experiment": "imputation"}
     (tmp_path / "experiments.json").write_text(json.dumps([{**other, "experiment": "ablation"}, other]))

@@ -1,3 +1,6 @@
+import io
+import zipfile
+
 import keras
 import numpy as np
 import pytest
@@ -59,15 +62,27 @@ def test_a_killed_training_goes_on_to_the_same_weights(recording, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         train(recording, recipe, resumed, tmp_path / "other.keras", [Kill()])
     train(recording, recipe, resumed, tmp_path / "other.keras", [])
-    assert not (tmp_path / "other.keras").exists()
+    train(recording, recipe, resumed, tmp_path / "other.keras", [Kill()])  # There is nothing left to train.
     for expected, found in zip(
         load_published(whole).get_weights(), load_published(resumed).get_weights(), strict=True
     ):
         np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-def test_a_broken_state_of_a_training_is_named(recording, tmp_path):
+def zipped(**files: bytes) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return content.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"cut off", zipped(), zipped(metadata=b"{}").replace(b"{}", b"[]"), zipped(**{"config.json": b"[]"})],
+)
+def test_a_broken_state_of_a_training_is_named(recording, tmp_path, content):
     unfinished = tmp_path / "unfinished.keras"
-    unfinished.write_bytes(b"cut off")
+    unfinished.write_bytes(content)
     with pytest.raises(UserError, match=r"unfinished\.keras cannot be read .*delete it"):
         train(recording, PilotnetRecipe(), tmp_path / "out.keras", unfinished, [])

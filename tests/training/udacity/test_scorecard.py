@@ -37,8 +37,13 @@ def test_the_table_holds_what_was_measured_and_keeps_other_subjects(recording, t
     assert noted["first, 25 mph"]["mean_distance_m"] == results[-4]["mean_distance_m"]
 
 
-def test_what_cannot_be_scored_is_one_sentence(recording, tmp_path, monkeypatch, capsys):
+def test_what_cannot_be_scored_is_one_sentence_before_any_drive(recording, tmp_path, monkeypatch, capsys):
+    fine = f"fine=:40={save_small_checkpoint(tmp_path / 'small.weights.h5', UDACITY)}"
     with pytest.raises(SystemExit) as ended:
-        make_scorecard(monkeypatch, recording.folder, f"none=:={tmp_path}/none.weights.h5", "--out", tmp_path)
+        make_scorecard(
+            monkeypatch, recording.folder, fine, f"none=:={tmp_path}/none.weights.h5", "--out", tmp_path
+        )
     assert ended.value.code == 2
-    assert "There is no weights file" in capsys.readouterr().err
+    told = capsys.readouterr()
+    assert "There is no weights file" in told.err
+    assert "fine" not in told.out

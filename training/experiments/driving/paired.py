@@ -63,7 +63,7 @@ def draw(drop_shares: tuple[float, ...], rows: list[Row], path: Path) -> None:
             axis.errorbar(
                 [100 * share for share in drop_shares],
                 [by_name[name]["mean"] for name in names],
-                yerr=[by_name[name]["std"] for name in names],
+                yerr=[by_name[name]["std"] or 0.0 for name in names],
                 fmt="o-" if model.startswith("LAN") else "s--",
                 capsize=3,
                 label=model,
@@ -97,5 +97,5 @@ def _difference(shared: Row, study: Table, drop_share: str, scores: list[NDArray
         "metric": f"at {float(drop_share):.0%} lost",
         "smaller_is_better": None,
         "mean": float(by_track.mean()),
-        "std": float(by_track.std(ddof=1) / np.sqrt(tracks)) if tracks > 1 else 0.0,
+        "std": float(by_track.std(ddof=1) / np.sqrt(tracks)) if tracks > 1 else None,
     }

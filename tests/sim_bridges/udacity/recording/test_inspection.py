@@ -61,6 +61,15 @@ def test_the_command_prints_plots_and_writes(circles, tmp_path):
     assert content["suspicious"]["U-turn"] == []
 
 
+def test_a_car_that_stands_drives_nothing(tmp_path):
+    steering = np.zeros(30)
+    standing = grey_recording(tmp_path / "r", DrawnDrive(np.arange(30) * 0.06, steering, np.full(30, 0.1)))
+    done = CliRunner().invoke(app, [str(standing)])
+    assert done.exit_code == 0, done.output
+    assert "Nothing in it is driven" in done.output
+    assert "exactly straight" not in done.output
+
+
 def test_left_out_images_are_told(circles, tmp_path):
     damaged = tmp_path / "damaged"
     (damaged / "IMG").mkdir(parents=True)
