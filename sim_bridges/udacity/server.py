@@ -156,6 +156,7 @@ class UdacityServer:
             self._settings.access,
             is_full=lambda: len(self._sio.eio.sockets) >= self._settings.clients_max,
             refused=self._refused,
+            broken=self._forget,
         )
 
     def _refused(self, reason: str, address: str) -> None:
@@ -167,6 +168,12 @@ class UdacityServer:
                 self._refusals_s.clear()
             self._refusals_s[reason, address] = now_s
             log(logging.WARNING, "client refused", address=address, reason=_REFUSALS[reason])
+
+    def _forget(self, environ: dict[str, Any]) -> None:
+        """Closes the session of a connection that ended in an error, of which the engine takes no notice."""
+        for eio_sid, its_environ in list(self._sio.environ.items()):
+            if its_environ is environ:
+                self._close_engine(eio_sid)
 
     def _tick(self) -> None:
         now_s = time.monotonic()
@@ -220,18 +227,24 @@ class _Doorkeeper:
         access: Access,
         is_full: Callable[[], bool],
         refused: Callable[[str, str], None],
+        broken: Callable[[dict[str, Any]], None],
     ) -> None:
         self._app = app
         self._access = access
         self._is_full = is_full
         self._refused = refused
+        self._broken = broken
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         # Compressed, a kilobyte of a client's makes a megabyte of work.
         environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
         reason = self._refusal(environ)
         if reason is None:
-            return self._app(environ, start_response)
+            try:
+                return self._app(environ, start_response)
+            except Exception:
+                self._broken(environ)
+                raise
         self._refused(reason, environ.get("REMOTE_ADDR", "?"))
         status = "503 Service Unavailable" if reason == "full" else "403 Forbidden"
         start_response(status, [("Content-Type", "text/plain"), ("Connection", "close")])

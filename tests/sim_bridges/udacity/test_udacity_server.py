@@ -21,6 +21,7 @@ from controller.interface import Command
 from controller.session import VehicleSession
 from models.errors import UserError
 from sim_bridges.udacity.numbers import read_number
+from sim_bridges.udacity.server import PING_TIMEOUT_S
 from sim_bridges.udacity.settings import LIMITS, session_settings
 from tests.sim_bridges.udacity.running_server import (
     BrightnessPolicy,
@@ -408,6 +409,15 @@ def test_a_client_that_resets_the_connection_is_forgotten_at_once(server):
         assert server.wait_for_vehicles(1)
         client.vanish()
     assert server.wait_for_vehicles(0, timeout_s=5)
+
+
+@pytest.mark.parametrize("packet", ["x", "", "bA"])
+def test_a_client_whose_packet_is_none_is_forgotten_at_once(packet):
+    with serving() as server, SimulatorClient(server.port) as client:
+        assert client.wait_for_replies(3)
+        client._stopping.set()  # Nothing of it comes afterwards.
+        client.send_text(packet)
+        assert server.wait_for_vehicles(0, timeout_s=PING_TIMEOUT_S / 2)
 
 
 def test_a_client_that_says_goodbye_is_hung_up_on(server):
