@@ -159,7 +159,14 @@ def _train_pilotnet(
     driven = recordings[0].take(np.concatenate(segments(recordings[0])))
     console = Console()
     with Progress(console).task("Training", recipe.epochs) as advance:
-        shown = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: advance())
+        epochs = 0
+
+        def show(epoch: int, _logs: Any) -> None:
+            nonlocal epochs
+            advance(epoch + 1 - epochs)
+            epochs = epoch + 1
+
+        shown = keras.callbacks.LambdaCallback(on_epoch_end=show)
         train(driven, recipe, out, work / "pilotnet-lan.training.keras", [shown])
     console.print(f"Weights: {out}", markup=False, soft_wrap=True)
 
