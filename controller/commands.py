@@ -1,7 +1,5 @@
 """The command `export`, and what the commands share: options, and how they end."""
 
-import contextlib
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -34,17 +32,17 @@ JsonOption = Annotated[Path | None, typer.Option("--json", help="Write all resul
 
 
 def write_and_show(json_file: Path | None, results: Any, show: Callable[[], None]) -> None:
-    """Writes results where that was asked for, and shows them also where they cannot be written.
-
-    Where they go to the standard output, they are shown on standard error.
-    """
-    to_stdout = json_file is not None and is_stdout(json_file)
+    """Writes results where that was asked for, and shows them also where they cannot be written."""
     try:
         if json_file:
             write_json(json_file, results)
     finally:
-        with contextlib.redirect_stdout(sys.stderr) if to_stdout else contextlib.nullcontext():
-            show()
+        show()
+
+
+def console_beside(json_file: Path | None) -> Console:
+    """Returns where to show what is no result: standard error where the results go to the standard output."""
+    return Console(stderr=json_file is not None and is_stdout(json_file))
 
 
 def export(

@@ -10,14 +10,11 @@ from controller.interface import Policy
 from controller.logs import log
 from controller.metrics import Metrics
 from controller.recorder import Recorder
+from controller.redials import REDIAL_S, Redials
 from controller.safety import State
 from controller.session import SessionSettings, VehicleSession
 
 RECORDING_WAIT_S = 2.0
-REDIAL_S = 10.0
-"""Simulators dial again by themselves, within milliseconds; who starts one anew takes longer."""
-REDIAL_WAIT_S = 2.0
-"""How long a service that goes down waits for a vehicle to dial again that left while it moved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,38 +27,6 @@ class VehicleStatus:
     reason: str
     frame_age_s: float | None
     speed_mps: float | None
-
-
-@dataclass(slots=True)
-class _Caller:
-    """Who a session was opened for.
-
-    Attributes:
-        address: Where it is.
-        opened_s: When the session was opened.
-        succeeds: Whether it is a vehicle that failed in an earlier session.
-        succeeded: Whether its vehicle, which failed, goes on in a later one.
-    """
-
-    address: str
-    opened_s: float
-    succeeds: bool = False
-    succeeded: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Gone:
-    """A vehicle whose link is gone.
-
-    Attributes:
-        address: Where it was.
-        since_s: From when on it may have dialled again.
-        left_s: When its link was known to be gone.
-    """
-
-    address: str
-    since_s: float
-    left_s: float
 
 
 class ServiceFullError(Exception):
@@ -96,11 +61,10 @@ class ControllerService:
         self._post = post
         self._record_to = record_to
         self._vehicles_max = vehicles_max
-        self._sessions: dict[VehicleSession, _Caller] = {}
+        self._sessions: dict[VehicleSession, str] = {}
         self._leaving: list[VehicleSession] = []
         self._opened = 0
-        self._failed: list[_Gone] = []
-        self._moving: list[_Gone] = []
+        self._redials = Redials(settings.silence_s)
         self._stop_reason: str | None = None
 
     def open(self, address: str) -> VehicleSession:
@@ -120,52 +84,18 @@ class ControllerService:
             session = VehicleSession(name, policy, self.settings, self.metrics, self._post, recorder)
         except RuntimeError as error:
             raise ServiceFullError(f"the system has no thread left for it ({error})") from None
-        now_s = time.monotonic()
-        self._sessions[session] = _Caller(address, now_s)
+        self._sessions[session] = address
         log(logging.INFO, "vehicle connected", vehicle=name, address=address, policy=policy.name)
         if self._stop_reason is not None:
             session.stop(self._stop_reason)
-        self._stop_who_failed_before(now_s)
+        self._redials.opened(session, address)
         return session
-
-    def _stop_who_failed_before(self, now_s: float) -> None:
-        """Stops vehicles that failed and have dialled again, once the end of their earlier link is known.
-
-        That may be after they dialled: a link may end without a word, and a new one overtakes the old one's
-        last.
-        """
-        for session, caller in self._sessions.items():
-            if session.failed and session.silent(now_s) and not caller.succeeded:
-                caller.succeeded = self._stop_successor(caller.address, session.last_frame_s or 0.0)
-        self._failed = [
-            gone
-            for gone in self._failed
-            if now_s - gone.left_s < REDIAL_S and not self._stop_successor(gone.address, gone.since_s)
-        ]
-
-    def _stop_successor(self, address: str, since_s: float) -> bool:
-        """Stops the first vehicle that dialled from an address since a moment; each failure counts once."""
-        for session, caller in self._sessions.items():
-            if caller.address == address and caller.opened_s >= since_s and not caller.succeeds:
-                caller.succeeds = True
-                session.stop("it failed before it dialled again", failed=True)
-                return True
-        return False
 
     def close(self, session: VehicleSession, reason: str) -> None:
         """Ends the session of a vehicle that is gone."""
-        caller = self._sessions.pop(session, None)
-        if caller is None:
+        if self._sessions.pop(session, None) is None:
             return
-        now_s = time.monotonic()
-        heard_s = caller.opened_s if session.last_frame_s is None else session.last_frame_s
-        gone = _Gone(caller.address, max(heard_s, now_s - self.settings.silence_s), now_s)
-        self._moving = [other for other in self._moving if now_s - other.left_s < REDIAL_S]
-        if not session.stands:
-            self._moving.append(gone)
-        if session.failed and not caller.succeeded:
-            self._failed.append(gone)
-            self._stop_who_failed_before(now_s)
+        self._redials.closed(session)
         session.close()
         self._leaving.append(session)
         log(logging.INFO, "vehicle gone", vehicle=session.vehicle, reason=reason)
@@ -174,7 +104,7 @@ class ControllerService:
         """Keeps the deadlines; to be called some fifty times a second."""
         for session in list(self._sessions):
             session.tick(now_s)
-        self._stop_who_failed_before(now_s)
+        self._redials.tick(now_s)
 
     def stop_all(self, reason: str) -> None:
         """Stops every vehicle, also those that connect from now on."""
@@ -187,24 +117,18 @@ class ControllerService:
         if not self.ready:
             return False
         self._stop_reason = None
-        self._failed.clear()
+        self._redials.forgive()
         for session in self._sessions:
             session.resume(reason)
         return True
 
-    def all_stand(self) -> bool:
-        """Says whether every vehicle has come to a standstill, as far as it was heard of.
+    def all_stand(self, redial_s: float = REDIAL_S) -> bool:
+        """Says whether every vehicle has come to a standstill, also those that left while they moved.
 
-        A vehicle that left while it moved, and has not dialled again, drives on by its last command. So does
-        one that has, until its first frame.
+        Args:
+            redial_s: For how long those count if they do not dial again.
         """
-        now_s = time.monotonic()
-        left = [gone for gone in self._moving if now_s - gone.left_s < REDIAL_WAIT_S]
-        unheard = {
-            caller.address for session, caller in self._sessions.items() if session.last_frame_s is None
-        }
-        awaited = left or any(gone.address in unheard for gone in self._moving)
-        return not awaited and all(session.stands for session in self._sessions)
+        return self._redials.all_stand(redial_s)
 
     def status(self) -> list[VehicleStatus]:
         """Returns what an operator wants to know about each vehicle."""
@@ -212,13 +136,13 @@ class ControllerService:
         return [
             VehicleStatus(
                 vehicle=session.vehicle,
-                address=caller.address,
+                address=address,
                 state=session.state.value,
                 reason=session.reason,
                 frame_age_s=None if session.last_frame_s is None else now_s - session.last_frame_s,
                 speed_mps=session.speed_mps,
             )
-            for session, caller in self._sessions.items()
+            for session, address in self._sessions.items()
         ]
 
     def metrics_page(self) -> bytes:

@@ -53,9 +53,7 @@ def replacing(path: Path) -> Iterator[Path]:
         finally:
             partial.unlink(missing_ok=True)
     except OSError as error:
-        raise UserError(
-            f"{path} cannot be written ({error.strerror or error}): make room, or choose another place."
-        ) from error
+        raise _cannot_write(path, error) from error
 
 
 def is_file(path: Path) -> bool:
@@ -78,7 +76,11 @@ def write_text(path: Path, text: str) -> None:
     """Writes text; a reader sees the old file or the new one, never a part."""
     if is_stdout(path):
         # Opened anew, a file that standard output goes to would lose what is in it.
-        sys.stdout.write(text)
+        try:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        except OSError as error:
+            raise _cannot_write(path, error) from error
         return
     with replacing(path) as partial:
         partial.write_text(text, encoding="utf-8")
@@ -101,6 +103,11 @@ def read_json(path: Path) -> Any:
         raise UserError(
             f"{path} cannot be read ({error}): restore it, or delete it to have it made again."
         ) from None
+
+
+def _cannot_write(path: Path, error: OSError) -> UserError:
+    why = error.strerror or error
+    return UserError(f"{path} cannot be written ({why}): make room, or choose another place.")
 
 
 def _reason(error: Exception) -> object:

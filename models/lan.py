@@ -120,7 +120,7 @@ class LAN(keras.layers.Layer):
             mask. `step` with the state of `initial_state` computes the same, one position after the other.
         query_chunk: Evaluate this many queries at a time and recompute them in the backward pass, so that
             memory grows with `query_chunk * S` instead of `T * S`. Not together with `dropout`, whose mask a
-            recomputation would draw anew, nor with a `gate_activation` that has weights of its own.
+            recomputation would draw anew, nor with a `gate_activation` that is a layer.
         **kwargs: Name, dtype and the like, see `keras.layers.Layer`.
 
     Call arguments:
@@ -197,7 +197,7 @@ class LAN(keras.layers.Layer):
             )
         if query_chunk and isinstance(gate_activation, keras.layers.Layer):
             raise ValueError(
-                "query_chunk recomputes the gates in the backward pass, which leaves an activation's weights "
+                "query_chunk recomputes the gates in the backward pass, which leaves the weights of a layer "
                 f"without gradient. Received: query_chunk={query_chunk}, gate_activation={gate_activation!r}"
             )
         self.d_model = d_model

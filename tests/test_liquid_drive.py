@@ -56,6 +56,26 @@ def test_results_go_to_standard_output_and_to_a_log_that_it_is_appended_to(tmp_p
     assert log.read_text() == "mine\n" + piped.stdout
 
 
+def test_beside_results_on_standard_output_all_else_goes_elsewhere(tmp_path):
+    recording, plot = draw_recording(tmp_path / "recording"), tmp_path / "plot.png"
+    result = liquid_drive("inspect", str(recording), "--json", "/dev/stdout", "--plot", str(plot))
+    assert json.loads(result.stdout)["rows"] > 10
+    assert f"Plot: {plot}" in result.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device here")
+def test_standard_output_that_is_full_is_one_sentence(tmp_path):
+    recording = draw_recording(tmp_path / "recording")
+    command = [sys.executable, "-m", "liquid_drive", "inspect", str(recording), "--json", "/dev/stdout"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(  # noqa: S603
+            command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=300, check=False
+        )
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "/dev/stdout cannot be written (No space left on device)" in done.stderr
+
+
 def test_a_name_that_the_terminal_cannot_show_ends_nothing(tmp_path):
     recording, plot = draw_recording(tmp_path / "recording"), tmp_path / "gr\u00f6\u00dfe.png"
     result = subprocess.run(  # noqa: S603

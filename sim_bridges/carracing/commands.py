@@ -10,7 +10,14 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from controller.commands import DropFramesOption, JsonOption, RuntimeOption, WeightsOption, write_and_show
+from controller.commands import (
+    DropFramesOption,
+    JsonOption,
+    RuntimeOption,
+    WeightsOption,
+    console_beside,
+    write_and_show,
+)
 from controller.runtime import RuntimeChoice, manifest_of
 from models.checkpoint import SHIPPED, beside
 from models.errors import UserError
@@ -48,7 +55,7 @@ def carracing(
     policy = load_policy_factory(weights, runtime)()
     if json_file:
         check_writable(json_file)
-    console = Console()
+    console = console_beside(json_file)
     with filming(video, FRAMES_PER_SECOND) if video else nullcontext() as film:
         environment = make_environment(render_mode="human" if render else "rgb_array" if film else None)
         car = CarRacing(environment, drop_frames)
@@ -77,7 +84,7 @@ def evaluate(
 
     evaluation = Evaluation(weights, episodes, seed, drop_frames, runtime)
     manifest = manifest_of(weights)
-    console = Console()
+    console = console_beside(json_file)
     driven: list[Episode] = []
     if json_file:
         check_writable(json_file)

@@ -146,17 +146,17 @@ class Connections(GreenPool):
 
     def __init__(self) -> None:
         super().__init__(CONNECTIONS_MAX)
-        self._asking: dict[GreenSocket, None] = {}
+        self._asking: dict[GreenSocket, GreenThread] = {}
 
     def spawn(self, serve: Callable[[Any], None], connection: list[Any]) -> GreenThread:
         """Serves a connection, as the web server asks for it: `[address, socket, state]`."""
         _, client, _ = connection
         if len(self._asking) >= ASKING_MAX:
-            oldest = next(iter(self._asking))
+            oldest, its_thread = next(iter(self._asking.items()))
             self._asked(oldest)
             shutdown_safe(oldest)
-        self._asking[client] = None
-        thread = super().spawn(serve, connection)
+            its_thread.kill()  # One that waits for an answer does not look at its socket.
+        thread = self._asking[client] = super().spawn(serve, connection)
         thread.link(lambda _: self._asked(client))
         return thread
 

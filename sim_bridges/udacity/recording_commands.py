@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from controller.commands import JsonOption, write_and_show
+from controller.commands import JsonOption, console_beside, write_and_show
 from models.files import check_writable
 from sim_bridges.plots import check_picture
 
@@ -37,10 +37,11 @@ def inspect(
         check_writable(json_file)
     recording = read_recording(folder)
     found = inspection.inspect(recording)
-    write_and_show(json_file, found.to_json(), lambda: _show(Console(), found))
+    console = console_beside(json_file)
+    write_and_show(json_file, found.to_json(), lambda: _show(console, found))
     if plot:
         inspection.plot(recording, found, plot)
-        Console().print(f"Plot: {plot}", markup=False, soft_wrap=True)
+        console.print(f"Plot: {plot}", markup=False, soft_wrap=True)
 
 
 def _show(console: Console, found: "Inspection") -> None:

@@ -11,7 +11,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from controller.commands import DropFramesOption, JsonOption, RuntimeOption, WeightsOption, write_and_show
+from controller.commands import (
+    DropFramesOption,
+    JsonOption,
+    RuntimeOption,
+    WeightsOption,
+    console_beside,
+    write_and_show,
+)
 from controller.runtime import RuntimeChoice
 from models.files import check_writable
 from sim_bridges.plots import check_picture
@@ -91,7 +98,7 @@ def simulate(
     )
     _check_outputs(json_file, plot, video)
     part = read_part(recording, rows)
-    console = Console()
+    console = console_beside(json_file)
     with _showing(console, part, options, video, None) as on_frame:
         records = drive_all(stretches(part), options, by_server(url, options, on_frame, fast))
     asked = {
@@ -162,7 +169,7 @@ def evaluate(
     policy = PixelPolicy(network)
     warm_up(policy)
     settings = session_settings(speed * MPS_PER_MPH)
-    console = Console()
+    console = console_beside(json_file)
     with contextlib.ExitStack() as stack:
         url = "" if fast else stack.enter_context(running_service(weights, runtime, settings))
         on_frame = stack.enter_context(

@@ -38,6 +38,8 @@ PING_TIMEOUT_S = 3.8
 
 TICK_S = 0.02
 LAST_REPLY_S = 0.1
+REDIAL_WAIT_S = 2.0
+"""How long the way down waits for a vehicle to dial again that left while it moved."""
 
 REFUSALS_LOGGED_EVERY_S = 60.0
 REFUSALS_MAX = 1000
@@ -142,7 +144,7 @@ class UdacityServer:
         self.service.ready = False
         self.service.stop_all("the service goes down")
         deadline_s = time.monotonic() + self._settings.stop_wait_s
-        while not self.service.all_stand() and time.monotonic() < deadline_s:
+        while not self.service.all_stand(REDIAL_WAIT_S) and time.monotonic() < deadline_s:
             self._backend.sleep(TICK_S)
         stood = self.service.all_stand()
         self._backend.sleep(LAST_REPLY_S)
@@ -170,10 +172,11 @@ class UdacityServer:
             log(logging.WARNING, "client refused", address=address, reason=_REFUSALS[reason])
 
     def _forget(self, environ: dict[str, Any]) -> None:
-        """Closes the session of a connection that ended in an error, of which the engine takes no notice."""
-        for eio_sid, its_environ in list(self._sio.environ.items()):
-            if its_environ is environ:
-                self._close_engine(eio_sid)
+        """Closes the session of a websocket that ended in an error, of which the engine takes no notice."""
+        if environ.get("HTTP_UPGRADE", "").lower() == "websocket":
+            for eio_sid, first in list(self._sio.environ.items()):
+                if first is environ or eio_sid in parse_qs(environ["QUERY_STRING"]).get("sid", []):
+                    self._close_engine(eio_sid)
 
     def _tick(self) -> None:
         now_s = time.monotonic()

@@ -4,12 +4,17 @@ import threading
 import time
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from controller.interface import Command
+from controller.redials import REDIAL_S
 from controller.safety import State
-from controller.service import REDIAL_S, ControllerService, ServiceFullError
+from controller.service import ControllerService, ServiceFullError
+from controller.session import Picture, VehicleFrame
 from sim_bridges.udacity.settings import LIMITS, session_settings
+
+SILENCE_S = 1.0
 
 
 class StillPolicy:
@@ -27,9 +32,8 @@ class StillPolicy:
 @pytest.fixture
 def service():
     limits = replace(LIMITS, degraded_max_s=0.0)
-    service = ControllerService(
-        StillPolicy, replace(session_settings(5.0), limits=limits), lambda call: call()
-    )
+    settings = replace(session_settings(5.0), limits=limits, silence_s=SILENCE_S, deadline_s=30.0)
+    service = ControllerService(StillPolicy, settings, lambda call: call())
     service.ready = True
     yield service
     service.shut_down()
@@ -43,6 +47,10 @@ def fail(service, address):
     return session
 
 
+def say_something(session):
+    session.answer_broken(time.monotonic(), "nothing to see")
+
+
 def leave_after_a_failure(service, address):
     service.close(fail(service, address), "test")
 
@@ -53,7 +61,8 @@ def test_who_failed_and_dials_again_stands_until_the_operator_resumes(service):
     again = service.open("10.0.0.1")
     assert again.state is State.STOPPING
     assert service.open("10.0.0.1").state is State.READY
-    time.sleep(service.settings.silence_s)
+    time.sleep(SILENCE_S)
+    say_something(again)
     service.close(again, "a loose link")
     again = service.open("10.0.0.1")
     assert again.state is State.STOPPING
@@ -66,47 +75,96 @@ def test_who_failed_and_dials_again_before_its_old_link_is_known_to_be_dead_stan
     elsewhere, again = service.open("10.0.0.2"), service.open("10.0.0.1")
     service.tick(time.monotonic())
     assert again.state is State.READY
-    time.sleep(service.settings.silence_s)
+    time.sleep(SILENCE_S)
     service.tick(time.monotonic())
     assert again.state is State.STOPPING
     assert again.failed
     assert elsewhere.state is State.READY
+    say_something(again)
     service.close(old, "no answer to pings")
     assert service.open("10.0.0.1").state is State.READY
 
 
-def test_who_failed_and_dials_again_just_before_its_old_link_ends_stands_too(service):
+@pytest.mark.parametrize("pause_s", [0.0, 1.2])
+def test_who_failed_and_dials_again_just_before_its_old_link_ends_stands_too(service, pause_s):
     old = fail(service, "10.0.0.1")
     elsewhere, again = service.open("10.0.0.2"), service.open("10.0.0.1")
+    say_something(old)
+    time.sleep(pause_s)
     service.close(old, "transport close")
     assert again.state is State.STOPPING
     assert again.failed
     assert elsewhere.state is State.READY
+    say_something(again)
+    assert service.open("10.0.0.1").state is State.READY
+
+
+def test_who_failed_and_breaks_off_again_before_its_first_frame_stands_too(service):
+    leave_after_a_failure(service, "10.0.0.1")
+    broken = service.open("10.0.0.1")
+    assert broken.state is State.STOPPING
+    again = service.open("10.0.0.1")
+    time.sleep(SILENCE_S)
+    service.tick(time.monotonic())
+    assert again.state is State.STOPPING
+    say_something(again)
+    service.close(broken, "no answer to pings")
     assert service.open("10.0.0.1").state is State.READY
 
 
 def test_another_vehicle_at_the_same_address_drives_on(service):
     old = fail(service, "10.0.0.1")
     other = service.open("10.0.0.1")
-    old.answer_broken(0.03, "nothing to see")
+    time.sleep(SILENCE_S)
+    say_something(old)
     service.close(old, "transport close")
     assert other.state is State.READY
     assert service.open("10.0.0.1").state is State.STOPPING
 
 
-def test_a_vehicle_that_left_while_it_moved_does_not_stand_until_it_says_so(service, monkeypatch):
-    monkeypatch.setattr("controller.service.REDIAL_WAIT_S", 0.1)
+@pytest.mark.parametrize("resumed", [False, True])
+def test_who_failed_and_was_only_silent_stands_after_its_next_break(service, resumed):
+    old = fail(service, "10.0.0.1")
+    taken_for_it = service.open("10.0.0.1")
+    time.sleep(SILENCE_S)
+    service.tick(time.monotonic())
+    assert taken_for_it.state is State.STOPPING
+    if resumed:
+        service.resume_all("test")
+    for moment_s in (1.0, 1.01, 1.02):
+        old.answer_broken(moment_s, "nothing to see")
+    service.tick(time.monotonic())
+    assert old.failed
+    time.sleep(SILENCE_S)
+    say_something(taken_for_it)
+    say_something(old)
+    service.close(old, "transport close")
+    assert service.open("10.0.0.1").state is State.STOPPING
+
+
+def test_a_vehicle_that_left_while_it_moved_does_not_stand_until_it_says_so(service):
     assert service.all_stand()
-    moving = service.open("10.0.0.1")
+    service.open("10.0.0.1")
+    moving = service.open("10.0.0.2")
     assert service.all_stand()
     moving.answer_broken(0.0, "nothing to see")
     assert not service.all_stand()
     service.close(moving, "transport close")
     assert not service.all_stand()
-    again = service.open("10.0.0.1")
-    time.sleep(0.1)
+    assert service.all_stand(redial_s=0.0)
+    broken = service.open("10.0.0.2")
+    assert not service.all_stand(redial_s=0.0)
+    service.close(broken, "transport close")
     assert not service.all_stand()
-    service.close(again, "transport close")
+    again = service.open("10.0.0.2")
+    assert not service.all_stand(redial_s=0.0)
+    again.stop("test")
+    answered = threading.Event()
+    frame = VehicleFrame(
+        0.0, lambda: Picture(np.zeros((1, 1, 3), np.uint8), b""), speed_mps=0.0, steering=0.0
+    )
+    again.submit(frame, lambda _command: answered.set())
+    assert answered.wait(30)
     assert service.all_stand()
 
 
@@ -118,8 +176,8 @@ def test_a_resume_forgives_also_who_is_gone(service):
 
 def test_a_failure_is_forgotten_after_a_while(service):
     leave_after_a_failure(service, "10.0.0.1")
-    (gone,) = service._failed
-    service._failed[0] = replace(gone, left_s=gone.left_s - REDIAL_S)
+    (gone,) = service._redials._failed
+    service._redials._failed[0] = replace(gone, left_s=gone.left_s - REDIAL_S)
     assert service.open("10.0.0.1").state is State.READY
 
 

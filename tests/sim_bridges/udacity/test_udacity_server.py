@@ -420,6 +420,15 @@ def test_a_client_whose_packet_is_none_is_forgotten_at_once(packet):
         assert server.wait_for_vehicles(0, timeout_s=PING_TIMEOUT_S / 2)
 
 
+def test_a_client_that_began_by_polling_is_forgotten_at_once_as_well():
+    with serving() as server, socketio.SimpleClient() as modern:
+        modern.connect(f"http://127.0.0.1:{server.port}")
+        assert server.wait_for_vehicles(1)
+        assert eventually(lambda: modern.transport == "websocket")
+        modern.client.eio.ws.send("x")
+        assert server.wait_for_vehicles(0, timeout_s=PING_TIMEOUT_S / 2)
+
+
 def test_a_client_that_says_goodbye_is_hung_up_on(server):
     with SimulatorClient(server.port, frame_s=0.01) as client:
         assert client.wait_for_replies(3)
