@@ -80,6 +80,6 @@ def experiment(_data: Path | None) -> Experiment:
         "imputation",
         ABOUT,
         studies,
-        Budget(epochs=40, batch_size=64, rates=(3e-3, 1e-2), tuning_epochs=10),
+        Budget(epochs=40, batch_size=64, rates=(3e-3, 1e-2, 3e-2), tuning_epochs=10),
         FAIR_PAIRS,
     )
