@@ -75,10 +75,11 @@ def is_stdout(path: Path) -> bool:
 def write_text(path: Path, text: str) -> None:
     """Writes text; a reader sees the old file or the new one, never a part."""
     if is_stdout(path):
-        # Opened anew, a file that standard output goes to would lose what is in it.
+        # Opened by its name, a file that standard output goes to would lose what is in it.
         try:
-            sys.stdout.write(text)
             sys.stdout.flush()
+            with os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8") as stdout:
+                stdout.write(text)
         except OSError as error:
             raise _cannot_write(path, error) from error
         return

@@ -119,8 +119,8 @@ def test_a_manifest_that_does_not_fit_is_one_sentence(weights, spoilt, why):
     manifest = checkpoint.manifest_path(weights)
     content = json.loads(manifest.read_text())
     for name, value in spoilt.items():
-        old = content[name]
-        content[name] = old | value if name != "outputs" and isinstance(old, dict) else value
+        merged = name != "outputs" and isinstance(value, dict)
+        content[name] = content[name] | value if merged else value
     manifest.write_text(json.dumps(content))
     with pytest.raises(UserError, match=why) as error:
         load_network(weights, RuntimeChoice.LITERT)
