@@ -572,15 +572,16 @@ def test_a_window_of_one_warns_too():
         ({"horizon": "elapsed", "time_scale": float("nan")}, "Received: time_scale=nan"),
         ({"learn_time_scale": True}, "learn_time_scale=True"),
         ({"query_chunk": 4, "dropout": 0.1}, "Received: query_chunk=4, dropout=0.1"),
-        (
-            {"query_chunk": 4, "gate_activation": keras.layers.PReLU()},
-            "Received: query_chunk=4, gate_activation",
-        ),
     ],
 )
 def test_constructor_refuses(options, message):
     with pytest.raises(ValueError, match=r"(?s)" + message.replace(".", r"\.")):
         LAN(**{"d_model": 8, "num_heads": 2, **options})
+
+
+def test_chunks_refuse_an_activation_whose_weights_they_could_not_train():
+    with pytest.raises(ValueError, match=r"Received: query_chunk=4, gate_activation=<PReLU"):
+        LAN(8, 2, query_chunk=4, gate_activation=keras.layers.PReLU())
 
 
 def test_counts_may_be_numpy_integers():
