@@ -99,6 +99,7 @@ class Trainer:
                 initial_epoch=epochs_done(network, self.recipe.batches),
                 epochs=epochs,
                 validation_data=self._validation_data(validation),
+                shuffle=False,  # Keras' own shuffling a resumed training could not repeat.
                 verbose=0,
                 callbacks=[
                     keras.callbacks.CSVLogger(self.work / f"round-{number}.csv", append=True),

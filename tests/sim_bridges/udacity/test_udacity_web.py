@@ -149,11 +149,11 @@ def test_connections_that_ask_for_nothing_keep_the_operator_from_nothing(server)
 @pytest.mark.parametrize(("method", "rest"), [("POST", "Content-Length: 90000\r\n\r\n4"), ("GET", "\r\n")])
 def test_requests_that_never_end_keep_the_operator_from_nothing(server, method, rest):
     """Their bodies do not end, or they wait for messages."""
-    modern = socketio.SimpleClient()
-    modern.connect(f"http://127.0.0.1:{server.port}", transports=["polling"])
-    path = f"/socket.io/?EIO=4&transport=polling&sid={modern.client.eio.sid}"
-    head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n{rest}"
     with contextlib.ExitStack() as stack:
+        modern = stack.enter_context(socketio.SimpleClient())
+        modern.connect(f"http://127.0.0.1:{server.port}", transports=["polling"])
+        path = f"/socket.io/?EIO=4&transport=polling&sid={modern.client.eio.sid}"
+        head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n{rest}"
         for _ in range(2 * CONNECTIONS_MAX):
             slow = stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
             slow.sendall(head.encode())
