@@ -25,6 +25,7 @@ from sim_bridges.udacity.server import PING_TIMEOUT_S
 from sim_bridges.udacity.settings import LIMITS, session_settings
 from tests.sim_bridges.udacity.running_server import (
     BrightnessPolicy,
+    RunningServer,
     eventually,
     recorded_images,
     serving,
@@ -374,13 +375,19 @@ def test_a_policy_without_finite_numbers_never_reaches_the_wire():
         assert server.metric("liquid_drive_failures_total") >= 30
 
 
+def fast_car_while_it_goes_down(server: RunningServer) -> tuple[SimulatorClient, threading.Thread]:
+    """A car that drives, and the thread that ends the server meanwhile."""
+    client = SimulatorClient(server.port, frame_s=0.01).start()
+    client.car.speed_mph = 20.0
+    assert client.wait_for_replies(30)
+    stopper = threading.Thread(target=server.stop)
+    stopper.start()
+    return client, stopper
+
+
 def test_going_down_stops_the_car_first():
     with serving(stop_wait_s=30.0) as server:
-        client = SimulatorClient(server.port, frame_s=0.01).start()
-        client.car.speed_mph = 20.0
-        assert client.wait_for_replies(30)
-        stopper = threading.Thread(target=server.stop)
-        stopper.start()
+        client, stopper = fast_car_while_it_goes_down(server)
         assert client.wait_for(lambda c: c.car.speed_mph <= 5.7)
         assert client.tally.steers[-1][1] <= 0.0
         assert server.get("/readyz")[0] == 503
@@ -547,11 +554,7 @@ def test_a_vehicle_that_failed_stands_also_if_it_dials_again_before_its_old_link
 
 def test_going_down_waits_for_a_car_whose_link_breaks_meanwhile():
     with serving(stop_wait_s=30.0) as server:
-        client = SimulatorClient(server.port, frame_s=0.01).start()
-        client.car.speed_mph = 20.0
-        assert client.wait_for_replies(30)
-        stopper = threading.Thread(target=server.stop)
-        stopper.start()
+        client, stopper = fast_car_while_it_goes_down(server)
         assert client.wait_for(lambda c: c.tally.steers[-1][1] < 0.0)
         client.vanish()
         again = SimulatorClient(server.port, frame_s=0.01)
