@@ -23,6 +23,7 @@ from models.errors import UserError
 from sim_bridges.udacity.numbers import read_number
 from sim_bridges.udacity.server import PING_TIMEOUT_S
 from sim_bridges.udacity.settings import LIMITS, session_settings
+from tests.sim_bridges.udacity.modern_client import ModernClient
 from tests.sim_bridges.udacity.running_server import (
     BrightnessPolicy,
     RunningServer,
@@ -140,24 +141,18 @@ def test_a_reply_goes_to_its_own_simulator_only(server):
 
 
 def test_a_simulator_and_a_modern_client_are_served_side_by_side(server):
-    steers: list[dict[str, str]] = []
-    modern = socketio.Client()
-
-    @modern.on("steer")
-    def on_steer(payload):
-        steers.append(payload)
-
     restarts = server.metric(RESTARTS)
-    modern.connect(f"http://127.0.0.1:{server.port}")
     with SimulatorClient(server.port) as simulator:
         telemetry = {"steering_angle": 0.0, "throttle": 0.0, "speed": 1.5, "image": recorded_or_noisy()}
-        for count in range(1, 6):
-            modern.emit("telemetry", telemetry)
-            assert eventually(lambda count=count: len(steers) == count)
-        assert server.metric(RESTARTS) == restarts
-        assert server.wait_for_vehicles(2)
-        modern.disconnect()
-        assert len(steers) == 5
+        with ModernClient() as modern:
+            modern.connect(f"http://127.0.0.1:{server.port}")
+            for _ in range(5):
+                modern.emit("telemetry", telemetry)
+                assert modern.receive(timeout=5)[0] == "steer"
+            assert server.metric(RESTARTS) == restarts
+            assert server.wait_for_vehicles(2)
+            with pytest.raises(socketio.exceptions.TimeoutError):
+                modern.receive(timeout=0.1)
         assert simulator.wait_for_replies(20)
     assert server.wait_for_vehicles(0)
 
@@ -428,7 +423,7 @@ def test_a_client_whose_packet_is_none_is_forgotten_at_once(packet):
 
 
 def test_a_client_that_began_by_polling_is_forgotten_at_once_as_well():
-    with serving() as server, socketio.SimpleClient() as modern:
+    with serving() as server, ModernClient() as modern:
         modern.connect(f"http://127.0.0.1:{server.port}")
         assert server.wait_for_vehicles(1)
         assert eventually(lambda: modern.transport == "websocket")
@@ -605,11 +600,9 @@ def test_a_name_that_only_ends_in_sid_is_no_session():
 
 
 def test_a_polling_client_keeps_its_session_where_there_is_room_for_no_other():
-    with serving(clients_max=1) as server:
-        modern = socketio.SimpleClient()
+    with serving(clients_max=1) as server, ModernClient() as modern:
         modern.connect(f"http://127.0.0.1:{server.port}", transports=["polling"])
         assert server.wait_for_vehicles(1)
-        modern.disconnect()
 
 
 def test_a_port_that_is_taken_is_the_users_to_mend(server):

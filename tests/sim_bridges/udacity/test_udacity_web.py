@@ -8,6 +8,7 @@ import pytest
 import socketio
 
 from sim_bridges.udacity.eventlet_backend import CONNECTIONS_MAX, HEADER_TIMEOUT_S
+from tests.sim_bridges.udacity.modern_client import ModernClient
 from tests.sim_bridges.udacity.running_server import eventually, serving
 from tests.sim_bridges.udacity.simulator_client import SimulatorClient
 
@@ -117,7 +118,7 @@ def test_a_simulator_of_another_network_is_refused(caplog):
         assert logged.fields["address"] == address
         assert "--allow" in logged.fields["reason"]
         with pytest.raises(socketio.exceptions.ConnectionError):
-            socketio.SimpleClient().connect(f"http://{address}:{running.port}")
+            ModernClient().connect(f"http://{address}:{running.port}")
 
 
 def another_address() -> str | None:
@@ -150,7 +151,7 @@ def test_connections_that_ask_for_nothing_keep_the_operator_from_nothing(server)
 def test_requests_that_never_end_keep_the_operator_from_nothing(server, method, rest):
     """Their bodies do not end, or they wait for messages."""
     with contextlib.ExitStack() as stack:
-        modern = stack.enter_context(socketio.SimpleClient())
+        modern = stack.enter_context(ModernClient())
         modern.connect(f"http://127.0.0.1:{server.port}", transports=["polling"])
         path = f"/socket.io/?EIO=4&transport=polling&sid={modern.client.eio.sid}"
         head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n{rest}"
