@@ -1,6 +1,7 @@
 """The network of an unfinished training, in one file from epoch to epoch: killed anywhere, it goes on."""
 
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -34,6 +35,24 @@ def keep_unfinished(network: keras.Model, path: Path) -> keras.callbacks.Callbac
 def epochs_done(network: keras.Model, batches: int) -> int:
     """Returns how many epochs of so many batches a network has been trained for."""
     return int(network.optimizer.iterations) // batches
+
+
+def follow(
+    network: keras.Model, batches: keras.utils.PyDataset, advance: Callable[..., None]
+) -> keras.callbacks.Callback:
+    """Returns what keeps the epoch of batches in step with a resumed training, and shows the progress.
+
+    Args:
+        network: What is trained.
+        batches: What it is trained on; its batches depend on its `epoch`.
+        advance: Called for each batch, at the start with the number of those that were trained on before.
+    """
+    count = len(batches)
+    return keras.callbacks.LambdaCallback(
+        on_train_begin=lambda _: advance(epochs_done(network, count) * count),
+        on_epoch_begin=lambda epoch, _: setattr(batches, "epoch", epoch),
+        on_train_batch_end=lambda *_, **__: advance(),
+    )
 
 
 def save_whole(network: keras.Model, path: Path) -> None:

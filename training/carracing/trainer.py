@@ -1,6 +1,5 @@
 """Makes the CarRacing policy: drives, trains, drives again; killed anywhere, it goes on where it was."""
 
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from training.carracing.recipe import PREPROCESSING, Recipe
 from training.optimizer import averaged_adamw, without_optimizer
 from training.progress import Progress
 from training.settled import settle
-from training.unfinished import epochs_done, keep_unfinished, load_unfinished
+from training.unfinished import epochs_done, follow, keep_unfinished, load_unfinished
 
 POLICY_NAME = "carracing-lan"
 OUTPUTS = {
@@ -103,7 +102,7 @@ class Trainer:
                 verbose=0,
                 callbacks=[
                     keras.callbacks.CSVLogger(self.work / f"round-{number}.csv", append=True),
-                    _Follow(batches, advance),
+                    follow(network, batches, advance),
                     keep_unfinished(network, unfinished),
                 ],
             )
@@ -154,21 +153,3 @@ class Trainer:
             },
             versions=versions(),
         )
-
-
-class _Follow(keras.callbacks.Callback):
-    """Keeps the batches' epoch in step with a resumed training, and shows the progress."""
-
-    def __init__(self, batches: Chunks, advance: Callable[..., None]) -> None:
-        super().__init__()
-        self._batches, self._advance = batches, advance
-        self._resumed = False
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._batches.epoch = epoch
-        if not self._resumed:
-            self._advance(epoch * len(self._batches))
-            self._resumed = True
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self._advance()

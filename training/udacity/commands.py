@@ -146,7 +146,6 @@ def _train_pilotnet(
     seed: int,
     scale: float,
 ) -> None:
-    import keras
     import numpy as np
 
     from sim_bridges.udacity.recording import segments
@@ -158,16 +157,8 @@ def _train_pilotnet(
     settle(work / "pilotnet-lan.json", {"recipe": asdict(recipe), "data": data})
     driven = recordings[0].take(np.concatenate(segments(recordings[0])))
     console = Console()
-    with Progress(console).task("Training", recipe.epochs) as advance:
-        epochs = 0
-
-        def show(epoch: int, _logs: Any) -> None:
-            nonlocal epochs
-            advance(epoch + 1 - epochs)
-            epochs = epoch + 1
-
-        shown = keras.callbacks.LambdaCallback(on_epoch_end=show)
-        train(driven, recipe, out, work / "pilotnet-lan.training.keras", [shown])
+    with Progress(console).task("Training", recipe.epochs * recipe.batches) as advance:
+        train(driven, recipe, out, work / "pilotnet-lan.training.keras", advance)
     console.print(f"Weights: {out}", markup=False, soft_wrap=True)
 
 

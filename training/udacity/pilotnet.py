@@ -4,6 +4,7 @@ Single frames of all three cameras, the side cameras' steering corrected by a co
 thinned out, zoom, pan, brightness and mirroring at random. No view from beside the line, no time.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from models.lan import LAN
 from models.published import INPUT_SHAPE, PREPROCESSING
 from sim_bridges.udacity.recording import Recording
 from sim_bridges.udacity.recording.balancing import balanced_weights
-from training.unfinished import epochs_done, keep_unfinished, load_unfinished, save_whole
+from training.unfinished import epochs_done, follow, keep_unfinished, load_unfinished, save_whole
 
 SIDE_STEERING = {"center": 0.0, "left": 0.15, "right": -0.15}
 CONVOLUTIONS = ((24, 5, 2), (36, 5, 2), (48, 5, 2), (64, 3, 1), (64, 3, 1))
@@ -113,7 +114,11 @@ def _zoomed_and_panned(image: NDArray[np.uint8], random: np.random.Generator) ->
 
 
 def train(
-    recording: Recording, recipe: PilotnetRecipe, weights: Path, unfinished: Path, callbacks: list[Any]
+    recording: Recording,
+    recipe: PilotnetRecipe,
+    weights: Path,
+    unfinished: Path,
+    advance: Callable[..., None],
 ) -> None:
     """Trains the network and writes it as a `.keras` file; the same call trains what is not trained yet.
 
@@ -122,20 +127,17 @@ def train(
         recipe: Sizes and seed.
         weights: Where to write it.
         unfinished: The `.keras` file of the training from epoch to epoch.
-        callbacks: Told of each epoch.
+        advance: Called for each batch, and with the number of those that were trained on before.
     """
     network = load_unfinished(unfinished) or _new(recipe)
     generator = FrameGenerator(recording, recipe)
-    in_step = keras.callbacks.LambdaCallback(
-        on_epoch_begin=lambda epoch, _: setattr(generator, "epoch", epoch)
-    )
     network.fit(
         generator,
         initial_epoch=epochs_done(network, recipe.batches),
         epochs=recipe.epochs,
         shuffle=False,
         verbose=0,
-        callbacks=[in_step, *callbacks, keep_unfinished(network, unfinished)],
+        callbacks=[follow(network, generator, advance), keep_unfinished(network, unfinished)],
     )
     trained = build()
     trained.set_weights(network.get_weights())
