@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import sys
 from importlib import metadata
 from typing import Annotated
@@ -86,6 +87,8 @@ def front_door(
 def main() -> None:
     """Runs the command line; an error that the user can mend ends it with one sentence and exit code 2."""
     _silence_native_code()
+    # As after Ctrl-C, what is half done is cleared away.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A path that the terminal cannot show must not end what has been done.
         sys.stdout.reconfigure(errors="backslashreplace")

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from importlib import metadata
 from pathlib import Path
 
@@ -178,3 +180,21 @@ def test_drives_and_leaves_video_and_results(weights, tmp_path, ending):
     written = json.loads(results.read_text())
     assert written["episodes"][0]["seed"] == 20
     assert written["drop_frames"] == 0.9
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="there, terminate() leaves no time to clear away")
+def test_who_is_terminated_leaves_no_half_film(weights, tmp_path):
+    command = [
+        *(sys.executable, "-m", "liquid_drive", "carracing", "--episodes", "99"),
+        *("--weights", str(weights), "--video", str(tmp_path / "drive.mp4")),
+    ]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
+        until_s = time.monotonic() + 120
+        while not list(tmp_path.glob("partial-*")) and time.monotonic() < until_s:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        _, complaint = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "Traceback" not in complaint
+    assert not list(tmp_path.iterdir())

@@ -1,5 +1,6 @@
 """A film of drives: what the camera sees, what the network sees of it, and the steering."""
 
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ WIDTH = 640
 CAMERA_HEIGHT = 320
 PANEL_HEIGHT = 120
 MARGIN = 10
+PENDING_MAX = 100
+"""Pictures that may wait to be made; a drive that is faster than its film waits for it."""
 
 _WHITE = (235, 235, 235)
 _GREY = (90, 90, 90)
@@ -64,12 +67,16 @@ def filming_drives(path: Path, frame_s: float, preprocessing: Preprocessing | No
     """
     with filming(path, 1 / frame_s) as video, ThreadPoolExecutor(1) as thread:
         film = Film(video, frame_s, preprocessing, thread)
-        yield film
-        film.finish()
+        try:
+            yield film
+            film.finish()
+        finally:
+            # Who stops early waits for no picture.
+            thread.shutdown(cancel_futures=True)
 
 
 class Film:
-    """Films drives that follow each other, on a thread of its own, so that the drives do not wait for it.
+    """Films drives that follow each other, on a thread of its own beside the drives.
 
     Args:
         video: Where the pictures go.
@@ -87,16 +94,22 @@ class Film:
         self._trip: Trip | None = None
         self._frames = 0
         self._thread = thread
-        self._work: list[Future[None]] = []
+        self._work: deque[Future[None]] = deque()
 
     def show(self, image: Image, trip: Trip) -> None:
-        """Adds the frames of a trip up to this one."""
+        """Adds the frames of a trip up to this one.
+
+        Raises:
+            UserError: An earlier one could not be written.
+        """
         if trip is not self._trip:
             self._trip, self._frames = trip, 0
         count = round(trip.time_s / self._frame_s) + 1
         wanted = sum(number % self._video.stride == 0 for number in range(self._frames, count))
         self._frames = max(count, self._frames)
         if wanted:
+            if len(self._work) == PENDING_MAX:
+                self._work.popleft().result()
             self._work.append(self._thread.submit(self._add, Moment.of(image, trip), wanted))
 
     def finish(self) -> None:

@@ -1,6 +1,7 @@
 """The commands `simulate udacity` and `evaluate udacity`, their plots and their films."""
 
 import json
+import time
 
 import cv2
 import numpy as np
@@ -20,6 +21,7 @@ from sim_bridges.udacity.replay.plots import plot
 from sim_bridges.udacity.replay.stretches import read_part, stretches
 from sim_bridges.udacity.replay.world import World
 from sim_bridges.udacity.settings import session_settings
+from sim_bridges.video import Gif, Mp4
 from tests.sim_bridges.udacity.drawn_recording import real_recording
 from tests.sim_bridges.udacity.replay.lane_policy import LanePolicy, StraightPolicy
 from tests.sim_bridges.udacity.replay.test_client import address
@@ -184,6 +186,43 @@ def test_films_last_as_long_as_the_drives(drawn, tmp_path, ending, a_second):
         count += 1
     # A GIF's writer joins pictures that are alike.
     assert count == pytest.approx(elapsed_s * a_second, rel=0.15, abs=4)
+
+
+def film_a_drive(path, world, watch=lambda: None):
+    with filming_drives(path, 0.05, None) as film:
+
+        def on_frame(image, trip):
+            film.show(image, trip)
+            watch()
+
+        drive_directly(world, LanePolicy(), SETTINGS, on_frame=on_frame)
+
+
+def test_who_stops_a_drive_waits_for_no_film(drawn, tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr(Gif, "add", lambda _video, picture: (time.sleep(0.2), made.append(picture)))
+    world = World(drawn, DriveOptions(20.0).world)
+
+    def stop():
+        if world.place.index > 30:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        film_a_drive(tmp_path / "film.gif", world, stop)
+    assert len(made) < 10
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_film_that_cannot_be_made_ends_the_drive_before_its_end(drawn, tmp_path, monkeypatch):
+    def refuse(_video, _picture):
+        raise UserError("no such codec")
+
+    monkeypatch.setattr(Mp4, "add", refuse)
+    monkeypatch.setattr("sim_bridges.udacity.replay.film.PENDING_MAX", 5)
+    world = World(drawn, DriveOptions(20.0).world)
+    with pytest.raises(UserError, match="no such codec"):
+        film_a_drive(tmp_path / "film.mp4", world)
+    assert 0 < world.place.index < 10
 
 
 def test_a_film_shows_the_cameras_frame_above_the_networks(drawn):
