@@ -111,11 +111,12 @@ def note_scores(evaluation: Evaluation, manifest: Manifest, episodes: list[Episo
         UserError: Other weights have taken their place.
     """
     path = beside(evaluation.weights, ".json")
-    if Manifest.read(path).sha256 != manifest.sha256:
+    present = Manifest.read(path)
+    if present.sha256 != manifest.sha256:
         raise UserError(f"{path} tells of other weights than those that drove: evaluate them anew.")
     protocol = f"CarRacing-v3, {100 * evaluation.drop_frames:g}% of the frames dropped"
     result = {"episodes": evaluation.episodes, "first_seed": evaluation.seed, **summary(episodes)}
-    replace(manifest, scores=manifest.scores | {protocol: result}).write(path)
+    replace(present, scores=present.scores | {protocol: result}).write(path)
 
 
 _worker: dict[str, Any] = {}

@@ -1,5 +1,6 @@
 """What a recording holds, as numbers and as a picture."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +13,10 @@ from sim_bridges.plots import save_figure
 from sim_bridges.udacity.recording.balancing import BINS, EDGES, balanced_weights
 from sim_bridges.udacity.recording.reading import Recording
 from sim_bridges.udacity.recording.segments import segments
-from sim_bridges.udacity.recording.suspicious import rows_that_follow, runs
+from sim_bridges.udacity.recording.suspicious import REVERSING, U_TURN, rows_that_follow, runs
+
+PAUSE_MAX_S = 2.0
+"""After a longer interruption the car may stand elsewhere, in another direction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +47,11 @@ class Inspection:
     Attributes:
         rows: Rows that can be used.
         skipped: How many rows or side images were left out, by reason.
-        interval_ms: Median, 95th percentile and maximum of the time between frames, interruptions left out.
+        interval_ms: Median, 95th percentile and maximum of the time between frames, without interruptions and
+            duplicates.
         interruptions: How often more than 0.6 s passed between frames, or the clock was set back.
         stretches: The continuous driving.
+        laps: Full turns in either direction.
         suspicious: For each kind of row that is no driving, first and last rows of its runs.
         steering_edges: Edges of the steering histogram.
         steering_share: Share of the driving in each bin.
@@ -59,6 +65,7 @@ class Inspection:
     interval_ms: Mapping[str, float]
     interruptions: int
     stretches: list[Stretch]
+    laps: float
     suspicious: Mapping[str, list[tuple[int, int]]]
     steering_edges: list[float]
     steering_share: list[float]
@@ -67,26 +74,23 @@ class Inspection:
     balanced_zero_share: float
 
     @property
-    def laps(self) -> float:
-        """Full turns in either direction."""
-        return sum(abs(stretch.laps) for stretch in self.stretches)
-
-    @property
     def distance_m(self) -> float:
         """Metres of continuous driving."""
         return sum(stretch.distance_m for stretch in self.stretches)
 
     def to_json(self) -> dict[str, Any]:
         """Returns everything in a form that JSON can hold."""
-        return asdict(self) | {"laps": self.laps, "distance_m": self.distance_m}
+        return asdict(self) | {"distance_m": self.distance_m}
 
 
 def inspect(recording: Recording) -> Inspection:
     """Returns what a recording holds."""
     cut = segments(recording)
-    steering = recording.steering[np.concatenate(cut)] if cut else recording.steering
-    weights = balanced_weights(steering)
+    steering = recording.steering[np.concatenate(cut)] if cut else np.empty(0)
+    shares = np.full(len(steering), 1 / max(len(steering), 1))
+    weights = balanced_weights(steering) if cut else shares
     interval_ms = intervals_ms(recording)
+    stretches = [_stretch(recording.take(indices)) for indices in cut]
     return Inspection(
         rows=len(recording),
         skipped=recording.skipped,
@@ -96,24 +100,25 @@ def inspect(recording: Recording) -> Inspection:
             "max": float(interval_ms.max()),
         },
         interruptions=int(np.sum(~rows_that_follow(recording.time_s)[1:])),
-        stretches=[_stretch(recording.take(indices)) for indices in cut],
+        stretches=stretches,
+        laps=_laps(recording, cut, stretches),
         suspicious={
             kind: [(int(recording.rows[first]), int(recording.rows[stop - 1])) for first, stop in runs(mask)]
             for kind, mask in recording.suspicious.items()
         },
         steering_edges=EDGES.tolist(),
-        steering_share=_histogram(steering, np.full(len(steering), 1 / len(steering))),
+        steering_share=_histogram(steering, shares),
         balanced_share=_histogram(steering, weights),
-        zero_share=float(np.mean(steering == 0)),
+        zero_share=float(shares[steering == 0].sum()),
         balanced_zero_share=float(weights[steering == 0].sum()),
     )
 
 
 def intervals_ms(recording: Recording) -> NDArray[np.float64]:
-    """Returns the times between frames, without the interruptions unless there is nothing else."""
+    """Returns the times between frames, without interruptions and duplicates unless there is nothing else."""
     step_ms = 1e3 * np.diff(recording.time_s)
-    follows = rows_that_follow(recording.time_s)[1:]
-    return step_ms[follows] if follows.any() else step_ms
+    regular = rows_that_follow(recording.time_s)[1:] & (step_ms > 0)
+    return step_ms[regular] if regular.any() else step_ms
 
 
 def plot(recording: Recording, inspection: Inspection, path: Path) -> None:
@@ -158,6 +163,18 @@ def _stretch(recording: Recording) -> Stretch:
         distance_m=float(way.distance_m[-1]),
         laps=float(-way.heading_rad[-1] / (2 * np.pi)),
     )
+
+
+def _laps(recording: Recording, cut: list[NDArray[np.int64]], stretches: list[Stretch]) -> float:
+    """Returns full turns in either direction; stretches add up unless the car turned round between them."""
+    anew = recording.suspicious[U_TURN] | recording.suspicious[REVERSING]
+    step_s = np.diff(recording.time_s)
+    anew[1:] |= (step_s < 0) | (step_s > PAUSE_MAX_S)
+    drives = np.cumsum(anew)
+    laps: dict[int, float] = defaultdict(float)
+    for indices, stretch in zip(cut, stretches, strict=True):
+        laps[int(drives[indices[0]])] += stretch.laps
+    return sum(map(abs, laps.values()))
 
 
 def _histogram(steering: NDArray[np.float64], weights: NDArray[np.float64]) -> list[float]:

@@ -1,5 +1,6 @@
 """Reads what the simulator's training mode recorded: `driving_log.csv`, and the camera frames in `IMG/`."""
 
+import codecs
 import csv
 import re
 import zlib
@@ -28,7 +29,7 @@ NO_IMAGE = "image missing"
 BROKEN_IMAGE = "image broken"
 ODD_IMAGE = "image not 320x160"
 
-OUT_OF_ORDER_SHARE = 0.25
+OUT_OF_ORDER_SHARE = 0.02
 """Steps back in time beyond which the log is out of order; one or two come with clocks that were set."""
 
 LOG_NAME = "driving_log.csv"
@@ -152,7 +153,7 @@ def read_recording(folder: Path) -> Recording:
         raise UserError(_too_short(folder, len(samples), skipped))
     begin = samples[0].moment
     times_s = np.array([(sample.moment - begin).total_seconds() for sample in samples])
-    if np.mean(np.diff(times_s) < 0) > OUT_OF_ORDER_SHARE:
+    if np.sum(np.diff(times_s) < 0) > max(2, OUT_OF_ORDER_SHARE * len(times_s)):
         raise UserError(
             f"The rows of {folder / LOG_NAME} are not in the order of their times: sort them by the name of "
             "the center image."
@@ -160,6 +161,7 @@ def read_recording(folder: Path) -> Recording:
     columns = Columns(
         time_s=times_s,
         steering=_column(samples, lambda row: row.steering),
+        throttle=_column(samples, lambda row: row.throttle),
         brake=_column(samples, lambda row: row.brake),
         speed_mps=_column(samples, lambda row: row.speed_mph) * MPS_PER_MPH,
         checksums=np.array([sample.checksum for sample in samples]),
@@ -169,7 +171,7 @@ def read_recording(folder: Path) -> Recording:
         rows=np.array([sample.number for sample in samples]),
         time_s=columns.time_s,
         steering=columns.steering,
-        throttle=_column(samples, lambda row: row.throttle),
+        throttle=columns.throttle,
         brake=columns.brake,
         speed_mps=columns.speed_mps,
         images={name: tuple(s.images[place] for s in samples) for place, name in enumerate(CAMERAS)},
@@ -199,15 +201,20 @@ def _samples(folder: Path, skipped: Counter[str]) -> list[_Sample]:
         if moment is None:
             skipped[NO_TIME] += 1
             continue
-        images = tuple(_image(folder, path, skipped) for path in row.images)
-        if images[0] is not None:
-            samples.append(_Sample(number, row, moment, images, zlib.crc32(images[0].read_bytes())))
+        center, *sides = row.images
+        image = _image(folder, center, skipped)
+        if image is not None:
+            images = (image, *(_image(folder, side, skipped, "side ") for side in sides))
+            samples.append(_Sample(number, row, moment, images, zlib.crc32(image.read_bytes())))
     return samples
 
 
 def _lines(log: Path) -> list[list[str]]:
     try:
-        with log.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+        with log.open("rb") as start:
+            is_utf16 = start.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        encoding = "utf-16" if is_utf16 else "utf-8-sig"
+        with log.open(newline="", encoding=encoding, errors="replace") as file:
             return [line for line in csv.reader(file) if any(field.strip() for field in line)]
     except (FileNotFoundError, NotADirectoryError):
         raise UserError(
@@ -230,8 +237,8 @@ def _moment(path: str) -> datetime | None:
         return None
 
 
-def _image(folder: Path, recorded: str, skipped: Counter[str]) -> Path | None:
-    """Returns where an image lies; None, and a count, where it is not usable."""
+def _image(folder: Path, recorded: str, skipped: Counter[str], camera: str = "") -> Path | None:
+    """Returns where a camera's image lies; None, and a count, where it is not usable."""
     name = re.split(r"[\\/]", recorded)[-1]
     if not name:
         return None
@@ -239,13 +246,13 @@ def _image(folder: Path, recorded: str, skipped: Counter[str]) -> Path | None:
     try:
         shape = decode_frame(path.read_bytes()).shape
     except FileNotFoundError:
-        skipped[NO_IMAGE] += 1
+        skipped[camera + NO_IMAGE] += 1
         return None
     except (OSError, ValueError):  # The name itself may be broken, with a NUL in it.
-        skipped[BROKEN_IMAGE] += 1
+        skipped[camera + BROKEN_IMAGE] += 1
         return None
     if shape != FRAME_SHAPE:
-        skipped[ODD_IMAGE] += 1
+        skipped[camera + ODD_IMAGE] += 1
         return None
     return path
 

@@ -34,6 +34,7 @@ class Columns:
     Attributes:
         time_s: Moments of the frames in seconds.
         steering: -1 to 1.
+        throttle: 0 to 1.
         brake: 0 to 1.
         speed_mps: Speed in metres per second.
         checksums: Checksums of the center images' files.
@@ -41,6 +42,7 @@ class Columns:
 
     time_s: Floats
     steering: Floats
+    throttle: Floats
     brake: Floats
     speed_mps: Floats
     checksums: NDArray[np.int64]
@@ -51,7 +53,7 @@ def suspicious_rows(columns: Columns) -> dict[str, Mask]:
 
     - standing: slower than 0.5 m/s.
     - reversing: after a standstill the car moved off with the brake, which is the simulator's reverse gear,
-      and until it stands or the recording was interrupted.
+      and until it stands, drives off with the throttle, or the recording was interrupted.
     - U-turn: steered hard and slowly through 45 degrees or more, until the wheels are straight again.
     - duplicate: the time of the row before, or the same image although the car moved.
     - back in time: earlier than the row before.
@@ -76,7 +78,11 @@ def _reversing(columns: Columns, standing: Mask) -> Mask:
     found = np.zeros(len(standing), bool)
     goes_on = rows_that_follow(columns.time_s)
     for first, stop in _unbroken_runs(~standing, goes_on):
-        found[first:stop] = goes_on[first] and standing[first - 1] and columns.brake[first] > 0
+        if goes_on[first] and standing[first - 1] and columns.brake[first] > 0:
+            # The standstill may not have been recorded. In reverse, the throttle makes no car faster.
+            faster = np.diff(columns.speed_mps[first:stop], prepend=np.inf) > 0
+            forwards = np.flatnonzero(faster & (columns.throttle[first:stop] > 0))
+            found[first : first + forwards[0] if len(forwards) else stop] = True
     return found
 
 
@@ -95,12 +101,13 @@ def _unbroken_runs(mask: Mask, goes_on: Mask) -> Iterator[tuple[int, int]]:
 
 def _u_turns(columns: Columns) -> Mask:
     tight = (np.abs(columns.steering) >= _TIGHT_STEERING) & (columns.speed_mps < _TIGHT_SPEED_MPS)
-    step_s = np.clip(np.diff(columns.time_s, append=columns.time_s[-1]), 0.0, STEP_MAX_S)
+    goes_on = rows_that_follow(columns.time_s)
+    step_s = np.where(np.append(goes_on[1:], False), np.diff(columns.time_s, append=columns.time_s[-1]), 0.0)
     curvature_per_m = np.abs(BICYCLE.curvature_per_m(columns.steering))
     turned = np.where(tight, curvature_per_m * columns.speed_mps * step_s, 0.0)
     found = np.zeros(len(tight), bool)
     steered = np.abs(columns.steering) >= _STRAIGHT_STEERING
-    for first, stop in _unbroken_runs(steered, rows_that_follow(columns.time_s)):
+    for first, stop in _unbroken_runs(steered, goes_on):
         found[first:stop] = turned[first:stop].sum() >= _TIGHT_TURN_RAD
     return found
 

@@ -65,10 +65,12 @@ def test_reports_on_an_exported_file_that_came_alone(tmp_path):
     episodes = [Episode(20, 900.0, 1000, 1.0, 20.0, [0.001])]
     manifest = manifest_of(evaluation.weights)
     assert report(evaluation, manifest, episodes)["policy"] == "small"
-    note_scores(evaluation, manifest, episodes)
+    note_scores(replace(evaluation, drop_frames=0.5), manifest, episodes)
+    note_scores(evaluation, manifest, episodes)  # What was noted while it drove stays.
     scores = json.loads((tmp_path / "small.json").read_text())["scores"]
     assert {protocol: row["mean"] for protocol, row in scores.items()} == {
-        "CarRacing-v3, 0.4% of the frames dropped": 900.0
+        "CarRacing-v3, 50% of the frames dropped": 900.0,
+        "CarRacing-v3, 0.4% of the frames dropped": 900.0,
     }
     with pytest.raises(UserError, match="tells of other weights than those that drove"):
         note_scores(evaluation, replace(manifest, sha256="another"), episodes)

@@ -34,6 +34,13 @@ def test_how_far_the_nearest_frame_is_looked_for_is_no_matter_of_the_frame_rate(
     assert path.nearest(path.pose(160), around=100) == 160
 
 
+def test_the_next_frame_is_found_however_far_away_it_is():
+    path = DrivenPath.integrate(np.arange(5) * 0.59, np.zeros(5), np.full(5, 13.4))
+    assert path.nearest(path.pose(3), around=2) == 3
+    assert path.nearest(path.pose(1), around=2) == 1
+    assert path.nearest(path.pose(4).moved(ahead_m=2), around=4) == 4
+
+
 def test_between_frames_the_line_goes_on():
     path = circle()
     halfway = path.at((path.distance_m[10] + path.distance_m[11]) / 2)

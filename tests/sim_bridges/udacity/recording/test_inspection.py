@@ -68,6 +68,28 @@ def test_a_car_that_stands_drives_nothing(tmp_path):
     assert done.exit_code == 0, done.output
     assert "Nothing in it is driven" in done.output
     assert "exactly straight" not in done.output
+    found = inspect(read_recording(standing))
+    assert set(found.steering_share) == set(found.balanced_share) == {0.0}
+    assert found.zero_share == found.balanced_zero_share == found.laps == 0
+
+
+def test_short_interruptions_add_no_laps(tmp_path):
+    time_s = np.arange(0, 2 * LAP_S, 0.06)
+    steering = np.where(np.arange(len(time_s)) % 60 < 30, -1.0, 0.6) * steering_for(1 / RADIUS_M)
+    kept = np.arange(len(time_s)) % 30 < 20
+    drive = DrawnDrive(time_s[kept], steering[kept], np.full(kept.sum(), 9.0))
+    found = inspect(read_recording(grey_recording(tmp_path / "r", drive)))
+    assert len(found.stretches) > 4
+    assert found.laps == pytest.approx(abs(sum(stretch.laps for stretch in found.stretches)))
+    assert found.laps < 0.6 * sum(abs(stretch.laps) for stretch in found.stretches)
+
+
+def test_duplicates_are_no_intervals(tmp_path):
+    drive = DrawnDrive(np.arange(40) * 0.06, np.zeros(40), np.full(40, 9.0))
+    folder = grey_recording(tmp_path / "r", drive)
+    log = folder / "driving_log.csv"
+    log.write_text("".join(2 * line for line in log.read_text().splitlines(keepends=True)))
+    assert inspect(read_recording(folder)).interval_ms["median"] == pytest.approx(60, abs=1)
 
 
 def test_left_out_images_are_told(circles, tmp_path):

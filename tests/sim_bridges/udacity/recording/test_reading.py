@@ -76,7 +76,7 @@ def test_images_that_are_broken_in_their_middle_or_name_are_counted_and_left_out
     log.write_text(log.read_text().replace(name, f"\0{name}"))
     recording = read_recording(folder)
     assert recording.rows.tolist() == [0, 2, 3, 4]
-    assert recording.skipped == {"image broken": 3}
+    assert recording.skipped == {"image broken": 1, "side image broken": 2}
     assert recording.images["left"][1] is recording.images["right"][2] is None
 
 
@@ -89,7 +89,12 @@ def test_missing_and_cut_off_images_are_counted_and_left_out(folder):
     (images / image_name("right", DRIVE.time_s[0])).write_bytes(b"")
     recording = read_recording(folder)
     assert recording.rows.tolist() == [0, 3, 4]
-    assert recording.skipped == {"image missing": 2, "image broken": 2}
+    assert recording.skipped == {
+        "image missing": 1,
+        "image broken": 1,
+        "side image missing": 1,
+        "side image broken": 1,
+    }
     assert recording.images["right"][0] is None
     assert recording.images["left"][2] is None
     with pytest.raises(UserError, match="no image of the left camera"):
@@ -109,6 +114,27 @@ def test_rows_out_of_order_are_for_the_user_to_sort(folder):
     log.write_text("".join(reversed(log.read_text().splitlines(keepends=True))))
     with pytest.raises(UserError, match="not in the order of their times: sort them"):
         read_recording(folder)
+
+
+def test_some_rows_in_the_place_of_their_neighbours_are_rows_out_of_order(tmp_path):
+    folder = grey_recording(tmp_path / "r", winding_drive(60))
+    log = folder / "driving_log.csv"
+    lines = log.read_text().splitlines(keepends=True)
+    for place in (5, 15, 25, 35):
+        lines[place : place + 2] = reversed(lines[place : place + 2])
+    log.write_text("".join(lines))
+    with pytest.raises(UserError, match="not in the order of their times: sort them"):
+        read_recording(folder)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_a_log_that_a_windows_program_saved_says_the_same(folder, encoding):
+    expected, log = read_recording(folder), folder / "driving_log.csv"
+    write_log(folder, DRIVE, header=True)
+    log.write_text(log.read_text(), encoding=encoding)
+    found = read_recording(folder)
+    assert found.images == expected.images
+    np.testing.assert_array_equal(found.speed_mps, expected.speed_mps)
 
 
 def test_empty_fields_at_the_end_of_rows_do_not_matter(folder):
@@ -190,7 +216,10 @@ def test_a_drive_that_the_service_recorded_can_be_read(tmp_path):
         (lambda f: (f / "driving_log.csv").write_text("1,2,3\n4,5,6\n"), "are not those of the simulator"),
         (lambda f: (f / "driving_log.csv").write_text(""), "has no usable row"),
         (lambda f: (f / "driving_log.csv").write_bytes(bytes(range(256)) * 9), "driving_log.csv"),
-        (lambda f: [p.unlink() for p in (f / "IMG").iterdir()], "image missing: 15"),
+        (
+            lambda f: [p.unlink() for p in (f / "IMG").iterdir()],
+            r"\(left out: image missing: 5\)",
+        ),
         (
             lambda f: (f / "driving_log.csv").write_text(
                 (f / "driving_log.csv").read_text().splitlines()[0] + "\n"

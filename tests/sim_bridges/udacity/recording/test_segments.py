@@ -35,7 +35,7 @@ def recording_of(count: int = 60, **columns: object) -> Recording:
     }
     checksums = columns.pop("checksums", np.arange(count))
     values |= columns
-    looked_at = {name: values[name] for name in ("time_s", "steering", "brake", "speed_mps")}
+    looked_at = {name: values[name] for name in ("time_s", "steering", "throttle", "brake", "speed_mps")}
     suspicious = suspicious_rows(Columns(checksums=checksums, **looked_at))
     images = dict.fromkeys(("center", "left", "right"), (Path("image.jpg"),) * count)
     return Recording(Path(), np.arange(count), images=images, suspicious=suspicious, skipped={}, **values)
@@ -74,9 +74,21 @@ def test_moving_off_with_the_brake_is_reversing():
     speed[20:22] = speed[40:42] = 0.0
     brake = np.zeros(60)
     brake[15:40] = 1.0
-    recording = recording_of(speed_mps=speed, brake=brake)
+    recording = recording_of(speed_mps=speed, brake=brake, throttle=np.where(brake > 0, 0.0, 0.5))
     assert np.flatnonzero(recording.suspicious[REVERSING]).tolist() == list(range(22, 40))
     assert rows_of(recording) == [(0, 19), (42, 59)]
+
+
+def test_reversing_ends_where_the_car_drives_off_also_if_its_standstill_was_not_recorded():
+    speed = np.full(60, 10.0)
+    speed[20:22] = 0.0
+    speed[22:50] = [*np.linspace(1, 4, 10), *np.linspace(3.5, 1, 5), *np.linspace(1.5, 9, 13)]
+    brake, throttle = np.zeros(60), np.ones(60)
+    brake[22:32] = 1.0
+    throttle[20:32] = 0.0  # From there on the throttle first slows the car down.
+    recording = recording_of(speed_mps=speed, brake=brake, throttle=throttle)
+    assert np.flatnonzero(recording.suspicious[REVERSING]).tolist() == list(range(22, 37))
+    assert rows_of(recording) == [(0, 19), (37, 59)]
 
 
 def test_reversing_ends_where_the_recording_was_interrupted():
@@ -109,6 +121,14 @@ def test_a_slow_turn_at_full_lock_is_a_u_turn_and_a_fast_curve_is_not():
     assert rows_of(recording_of(steering=steering, speed_mps=np.full(60, 12.0))) == [(0, 59)]
     steering[22:45] = 0.4
     assert rows_of(recording_of(steering=steering, speed_mps=np.full(60, 5.0))) == [(0, 59)]
+
+
+def test_a_pause_after_hard_steering_turns_no_car():
+    steering, time_s = np.zeros(60), np.arange(60) * 0.07
+    steering[26:30] = 1.0
+    time_s[30:] += 60
+    recording = recording_of(steering=steering, time_s=time_s, speed_mps=np.full(60, 7.6))
+    assert not recording.suspicious[U_TURN].any()
 
 
 def test_rows_back_in_time_are_named():
