@@ -31,6 +31,7 @@ EXTRAS = {
 """Which of our extras brings a package that does not come along anyway."""
 
 OUR_PACKAGES = ("", "controller", "models", "sim_bridges", "training")
+INTERRUPTED = (128 + signal.SIGINT, 128 + signal.SIGTERM)
 DRIVING, MAKING = "Driving", "Making and measuring weights"
 
 app = typer.Typer(
@@ -86,6 +87,18 @@ def front_door(
 
 def main() -> None:
     """Runs the command line; an error that the user can mend ends it with one sentence and exit code 2."""
+    try:
+        _run()
+    except SystemExit as end:
+        if end.code in INTERRUPTED:
+            # TensorFlow's threads may wait for an interpreter that waits for them in its end.
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(int(end.code))
+        raise
+
+
+def _run() -> None:
     _silence_native_code()
     # As after Ctrl-C, what is half done is cleared away.
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))

@@ -5,9 +5,12 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context, parent_process
 from typing import Any, TypeVar
+
+from models.errors import UserError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -26,16 +29,27 @@ def map_in_processes(
         items: What to work on.
         start: Called once in each process, before the first item.
         arguments: What `start` gets.
+
+    Raises:
+        UserError: A process was killed.
     """
     if not items:
         return
     with process_pool(len(items), start, arguments) as pool:
-        futures = deque(pool.submit(function, item) for item in items)
+        futures: deque[Future[Result]] = deque()
         try:
+            # This starts the processes, which takes a while.
+            futures += (pool.submit(function, item) for item in items)
             while futures:
                 yield futures.popleft().result()
+        except BrokenProcessPool as error:
+            raise UserError(
+                "A process of this command was ended from outside, for lack of memory perhaps: make room, "
+                "and give the command again."
+            ) from error
         except BaseException:
             # They have taken further items already, which could last for minutes.
+            pool.shutdown(wait=False, cancel_futures=True)
             for process in multiprocessing.active_children():
                 process.terminate()
             raise

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from controller.processes import map_in_processes
+from models.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -39,6 +40,16 @@ def test_nothing_to_do_starts_nothing():
 def test_an_error_reaches_the_caller():
     with pytest.raises(ValueError, match="negative"):
         list(map_in_processes(work, [1, -1], start, (3,)))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX")
+def test_a_process_that_was_killed_is_the_users_to_mend():
+    with pytest.raises(UserError, match="ended from outside"):
+        list(map_in_processes(end_abruptly, [1, 2], start, (3,)))
+
+
+def end_abruptly(_item: int) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_who_stops_early_waits_for_nobody():

@@ -1,5 +1,6 @@
 """The command that runs the experiments."""
 
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -57,6 +58,8 @@ def experiment(
     results.png.
     """
     use_onednn()
+    # An epoch is one native call, in which no handler runs, and each result is written whole or not at all.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     from controller.runtime import limit_threads
     from models.errors import UserError
     from training.experiments import registry

@@ -216,6 +216,7 @@ def _read(study: Table, path: Path) -> dict[str, Any]:
     keys = ("metrics", "parameters", "learning_rate", "training", "attention", "date", "versions")
     cell = read_result(path, *keys)
     _check_keys(path, cell["metrics"], (metric.name for metric in study.metrics))
+    _check_keys(path, cell["training"], ("epoch_s",))
     return cell
 
 

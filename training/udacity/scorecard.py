@@ -138,22 +138,24 @@ def _score(recording: Path, subjects: list[Subject], out: Path) -> None:
     """Runs the drives of all subjects and writes their results."""
     limit_threads(1)
     check_writable(out / RESULTS)
-    results = _others(out / RESULTS, {subject.title for subject in subjects})
+    results = _earlier(out / RESULTS)
     for subject in subjects:
         manifest_of(subject.weights)
         read_part(recording, subject.rows)
     for subject in subjects:
+        rows = []
         for row in scores(recording, subject):
             print(f"{subject.title}, {row['condition']}: {row['autonomy']:.1%}", flush=True)  # noqa: T201
-            results.append(row)
+            rows.append(row)
+        results = [row for row in results if row["title"] != subject.title] + rows
         write_json(out / RESULTS, {"results": results})
         write_table(results, (out / RESULTS).with_suffix(".md"))
         if subject.weights.name.endswith(WEIGHTS_SUFFIX):
             note_scores(results, subject.weights)
 
 
-def _others(path: Path, titles: set[str]) -> list[dict[str, Any]]:
-    """Returns the results of an earlier run, without those of these titles.
+def _earlier(path: Path) -> list[dict[str, Any]]:
+    """Returns the results of an earlier run.
 
     Raises:
         UserError: The file holds none.
@@ -163,7 +165,7 @@ def _others(path: Path, titles: set[str]) -> list[dict[str, Any]]:
     content = read_json(path)
     if not isinstance(content, dict) or "results" not in content:
         raise UserError(f"{path} holds no results: name another folder by --out.")
-    return [row for row in content["results"] if row["title"] not in titles]
+    return list(content["results"])
 
 
 if __name__ == "__main__":

@@ -170,9 +170,10 @@ def test_a_result_that_does_not_tell_what_made_it_is_none(finished, tmp_path):
     shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
     path = Cell(STUDY, OURS, 0).path(tmp_path)
     cell = json.loads(path.read_text())
-    path.write_text(json.dumps({key: cell[key] for key in cell.keys() - {"versions"}}))
-    with pytest.raises(UserError, match=r"seed-0\.json is no whole result"):
-        rows(runner(tmp_path))
+    for damaged in ({key: cell[key] for key in cell.keys() - {"versions"}}, cell | {"training": {}}):
+        path.write_text(json.dumps(damaged))
+        with pytest.raises(UserError, match=r"seed-0\.json is no whole result"):
+            rows(runner(tmp_path))
 
 
 def test_refuses_a_folder_that_another_budget_began(finished):

@@ -36,6 +36,18 @@ def test_the_table_holds_what_was_measured_and_keeps_other_subjects(recording, t
     noted = Manifest.read(tmp_path / "small.json").scores
     assert noted["first, 25 mph"]["mean_distance_m"] == results[-4]["mean_distance_m"]
 
+    def interrupt(_recording, subject):
+        if subject.title == "second":
+            raise KeyboardInterrupt
+        return [row for row in results if row["title"] == subject.title]
+
+    monkeypatch.setattr(scorecard, "scores", interrupt)
+    subjects = [f"{title}=:40={weights}" for title in ("first", "second")]
+    with pytest.raises(KeyboardInterrupt):
+        make_scorecard(monkeypatch, recording.folder, *subjects, "--out", out)
+    kept = json.loads((out / "udacity-scores.json").read_text())["results"]
+    assert sorted(row["title"] for row in kept) == sorted(row["title"] for row in results)
+
 
 def test_what_cannot_be_scored_is_one_sentence_before_any_drive(recording, tmp_path, monkeypatch, capsys):
     fine = f"fine=:40={save_small_checkpoint(tmp_path / 'small.weights.h5', UDACITY)}"
