@@ -102,7 +102,7 @@ def _unbroken_runs(mask: Mask, goes_on: Mask) -> Iterator[tuple[int, int]]:
 def _u_turns(columns: Columns) -> Mask:
     tight = (np.abs(columns.steering) >= _TIGHT_STEERING) & (columns.speed_mps < _TIGHT_SPEED_MPS)
     goes_on = rows_that_follow(columns.time_s)
-    step_s = np.where(np.append(goes_on[1:], False), np.diff(columns.time_s, append=columns.time_s[-1]), 0.0)
+    step_s = np.append(np.where(goes_on[1:], np.diff(columns.time_s), 0.0), 0.0)
     curvature_per_m = np.abs(BICYCLE.curvature_per_m(columns.steering))
     turned = np.where(tight, curvature_per_m * columns.speed_mps * step_s, 0.0)
     found = np.zeros(len(tight), bool)
