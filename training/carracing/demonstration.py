@@ -1,18 +1,14 @@
 """One recorded drive with the expert's advice for every frame, in memory and on disk."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import UserError
-from models.files import replacing
+from training.arrays import save_arrays, saved_arrays
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +36,7 @@ class Drive:
         Raises:
             UserError: The file is not a demonstration.
         """
-        with _content(path) as content:
+        with saved_arrays(path) as content:
             return _drive(content)
 
 
@@ -63,8 +59,7 @@ class Demonstration:
     def save(self, path: Path) -> None:
         """Writes the demonstration; a reader sees all of it or nothing."""
         drive = np.array(json.dumps(asdict(self.drive)))
-        with replacing(path) as partial:
-            np.savez(partial, images=self.images, times_s=self.times_s, advice=self.advice, drive=drive)
+        save_arrays(path, images=self.images, times_s=self.times_s, advice=self.advice, drive=drive)
 
     @classmethod
     def load(cls, path: Path) -> "Demonstration":
@@ -73,20 +68,8 @@ class Demonstration:
         Raises:
             UserError: The file is not a demonstration.
         """
-        with _content(path) as content:
+        with saved_arrays(path) as content:
             return cls(content["images"], content["times_s"], content["advice"], _drive(content))
-
-
-@contextmanager
-def _content(path: Path) -> Iterator[Any]:
-    """Yields the content of a demonstration's file; what fails while it is read is one sentence."""
-    try:
-        with np.load(path, allow_pickle=False) as content:
-            yield content
-    except (EOFError, OSError, KeyError, TypeError, ValueError, BadZipFile) as error:
-        raise UserError(
-            f"{path} is not a recorded drive ({error}): delete it to have it made again."
-        ) from None
 
 
 def _drive(content: Any) -> Drive:

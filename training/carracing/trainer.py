@@ -11,6 +11,7 @@ from keras import ops
 from models import checkpoint
 from models.checkpoint import Manifest
 from models.driver import LanDriver
+from models.files import check_writable
 from models.versions import versions
 from training.carracing.chunks import Chunks
 from training.carracing.collect import Round, collect, is_trained, load_round, round_weights
@@ -89,6 +90,8 @@ class Trainer:
     def train(self, number: int, training: list[Demonstration], validation: list[Demonstration]) -> None:
         """Trains after a round, starting from the weights of the round before."""
         epochs = self.recipe.epochs(number)
+        losses = self.work / f"round-{number}.csv"
+        check_writable(losses)
         unfinished = self.work / f"round-{number}.unfinished.keras"
         network = load_unfinished(unfinished) or self._new_network(number)
         batches = self._batches(training, number)
@@ -101,7 +104,7 @@ class Trainer:
                 shuffle=False,  # Keras' own shuffling a resumed training could not repeat.
                 verbose=0,
                 callbacks=[
-                    keras.callbacks.CSVLogger(self.work / f"round-{number}.csv", append=True),
+                    keras.callbacks.CSVLogger(losses, append=True),
                     follow(network, batches, advance),
                     keep_unfinished(network, unfinished),
                 ],
@@ -114,10 +117,11 @@ class Trainer:
         """Returns the network of a round before its training."""
         recipe = self.recipe
         keras.utils.set_random_seed(recipe.seed)
-        network = LanDriver(image_shape=(PREPROCESSING.height, PREPROCESSING.width, 3))
-        network.build()
-        if number > 0:
-            network.load_weights(round_weights(self.work, number - 1))
+        if number:
+            network = checkpoint.load(round_weights(self.work, number - 1)).network
+        else:
+            network = LanDriver(image_shape=(PREPROCESSING.height, PREPROCESSING.width, 3))
+            network.build()
         steps = recipe.epochs(number) * recipe.batches
         optimizer = averaged_adamw(recipe.learning_rate, steps, momentum=0.995)
         network.compile(optimizer=optimizer, loss=command_loss)

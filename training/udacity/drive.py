@@ -4,17 +4,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import UserError
-from models.files import replacing
 from models.preprocessing import Preprocessing
 from sim_bridges.udacity.path import DrivenPath
 from sim_bridges.udacity.replay.scene import Scene
 from sim_bridges.udacity.vehicle import Pose
+from training.arrays import save_arrays, saved_arrays
 from training.udacity.expert import LOOK_AHEAD_M, advise
 
 LONGEST_SHARE = 0.9
@@ -64,16 +62,12 @@ class Drives:
         Raises:
             UserError: The file holds none.
         """
-        try:
-            with np.load(path, allow_pickle=False) as arrays:
-                return cls(*(arrays[f.name] for f in fields(cls)))
-        except (EOFError, OSError, KeyError, ValueError, BadZipFile) as error:
-            raise UserError(f"{path} holds no drives ({error}): delete it to have it made again.") from None
+        with saved_arrays(path) as arrays:
+            return cls(*(arrays[f.name] for f in fields(cls)))
 
     def save(self, path: Path) -> None:
         """Writes the drives; a reader sees all of them or none."""
-        with replacing(path) as partial:
-            np.savez(partial, **self.arrays())
+        save_arrays(path, **self.arrays())
 
 
 @dataclass(frozen=True, slots=True)

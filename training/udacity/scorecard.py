@@ -137,6 +137,9 @@ def main() -> None:
 def _score(recording: Path, subjects: list[Subject], out: Path) -> None:
     """Runs the drives of all subjects and writes their results."""
     limit_threads(1)
+    titles = [subject.title for subject in subjects]
+    if len(set(titles)) < len(titles):
+        raise UserError("Two of the subjects have the same title: give each its own.")
     check_writable(out / RESULTS)
     results = _earlier(out / RESULTS)
     for subject in subjects:
@@ -163,9 +166,10 @@ def _earlier(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     content = read_json(path)
-    if not isinstance(content, dict) or "results" not in content:
+    if not isinstance(content, dict) or not isinstance(content.get("results"), list):
         raise UserError(f"{path} holds no results: name another folder by --out.")
-    return list(content["results"])
+    results: list[dict[str, Any]] = content["results"]
+    return results
 
 
 if __name__ == "__main__":

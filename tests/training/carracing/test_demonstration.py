@@ -31,7 +31,7 @@ def test_saved_and_loaded_is_the_same(tmp_path):
 def test_a_broken_file_is_named(tmp_path, content):
     path = tmp_path / "7.npz"
     path.write_bytes(content)
-    with pytest.raises(UserError, match=r"7\.npz is not a recorded drive"):
+    with pytest.raises(UserError, match=r"7\.npz is damaged .* delete it"):
         Demonstration.load(path)
 
 

@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -151,3 +152,18 @@ def test_training_tracks_are_never_those_of_the_evaluation():
     tracks = [seed for number in range(Recipe().rounds) for seed in Recipe().tracks(number)]
     assert len(set(tracks)) == len(tracks)
     assert not set(tracks) & set(range(10_000, 11_000))
+
+
+@pytest.mark.slow
+def test_what_a_round_cannot_go_on_from_or_write_is_named(tmp_path, uninterrupted):
+    work = tmp_path / "work"
+    shutil.copytree(uninterrupted[0], work)
+    for path in work.glob("round-1.*"):
+        path.unlink()
+    (work / "round-1.csv").mkdir()
+    with pytest.raises(UserError, match=r"round-1\.csv cannot be written"):
+        train(work)
+    (work / "round-1.csv").rmdir()
+    round_weights(work, 0).write_bytes(b"no weights")
+    with pytest.raises(UserError, match=r"round-0\.weights\.h5 is not the one that its manifest describes"):
+        train(work)

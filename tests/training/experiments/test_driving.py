@@ -9,7 +9,7 @@ from rich.console import Console
 
 from models.errors import UserError
 from sim_bridges.carracing.environment import DISCRETE_COMMANDS, CarRacing, make_environment
-from training.experiments.driving import outputs
+from training.experiments.driving import cells, outputs
 from training.experiments.driving.aggregate import Aggregate, split
 from training.experiments.driving.contenders import DRIVERS, LAN_ELAPSED, MEAN, SINGLE, WINDOW
 from training.experiments.driving.film_study import Part
@@ -187,6 +187,20 @@ def test_a_table_without_data_is_left_out_and_one_of_other_data_is_not(tmp_path)
             runner.run()
     with pytest.raises(UserError, match="begun with other settings"):
         runner.run()
+
+
+def test_damaged_weights_of_a_trained_network_are_named_and_missing_ones_made_again(tmp_path):
+    whole = load("lane-keeping", None)
+    job = cells.Job(replace(whole.studies[0], contenders=()), SINGLE.name, 0, whole.budget, tmp_path)
+    weights = job.path("weights.npz")
+    weights.parent.mkdir(parents=True)
+    job.path("training.json").write_text("{}")
+    assert not job.is_trained
+    for damaged in ([np.zeros(3)], [np.array([object()])]):
+        np.savez(weights, *damaged)
+        assert job.is_trained
+        with pytest.raises(UserError, match=r"seed-0\.weights\.npz is damaged .* delete it"):
+            cells._ride(job, [])
 
 
 def test_a_steady_guess_explains_nothing():

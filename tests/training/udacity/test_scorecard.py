@@ -59,3 +59,19 @@ def test_what_cannot_be_scored_is_one_sentence_before_any_drive(recording, tmp_p
     told = capsys.readouterr()
     assert "There is no weights file" in told.err
     assert "fine" not in told.out
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '{"results": null}'])
+def test_a_file_without_results_is_not_written_over(recording, tmp_path, monkeypatch, capsys, content):
+    fine = f"fine=:40={save_small_checkpoint(tmp_path / 'small.weights.h5', UDACITY)}"
+    (tmp_path / scorecard.RESULTS).write_text(content)
+    with pytest.raises(SystemExit):
+        make_scorecard(monkeypatch, recording.folder, fine, "--out", tmp_path)
+    assert "holds no results" in capsys.readouterr().err
+    assert (tmp_path / scorecard.RESULTS).read_text() == content
+
+
+def test_no_two_subjects_have_one_title(recording, tmp_path, monkeypatch, capsys):
+    with pytest.raises(SystemExit):
+        make_scorecard(monkeypatch, recording.folder, "one=:40=a.keras", "one=:30=b.keras", "--out", tmp_path)
+    assert "the same title" in capsys.readouterr().err

@@ -128,7 +128,7 @@ def test_a_recording_too_short_to_drive_along_is_told_and_begins_no_folder(recor
 
 def test_broken_drives_are_named(tmp_path):
     (tmp_path / "0000.npz").write_bytes(b"PK\x03\x04")
-    with pytest.raises(UserError, match=r"0000\.npz holds no drives .* delete it"):
+    with pytest.raises(UserError, match=r"0000\.npz is damaged .* delete it"):
         Drives.load(tmp_path / "0000.npz")
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from controller.processes import map_in_processes
 from controller.runtime import limit_threads
 from models.files import write_json
+from training.arrays import save_arrays, saved_arrays
 from training.experiments.data_folder import MissingDataError
 from training.experiments.driving.contenders import BY_NAME
 from training.experiments.driving.film_study import FilmStudy, Part, Rides
@@ -58,6 +59,17 @@ class Job:
         """Returns where something of this network lies."""
         return folder_of(self.out, self.study, BY_NAME[self.contender]) / f"seed-{self.seed}.{kind}"
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether its result is there."""
+        return self.cell.path(self.out).exists()
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether its training is over."""
+        trained = (self.path(kind).exists() for kind in ("weights.npz", "training.json"))
+        return self.is_finished or all(trained)
+
     def network(self, seed: int) -> WindowDriver:
         """Returns the untrained network."""
         keras.utils.clear_session()
@@ -89,8 +101,8 @@ def carry_out(runner: Runner) -> None:
         for contender in study.contenders
         if contender.installed
     ]
-    _work(runner, "Training", _train, [job for job in jobs if not job.path("training.json").exists()])
-    _work(runner, "Driving", _finish, [job for job in jobs if not job.cell.path(job.out).exists()])
+    _work(runner, "Training", _train, [job for job in jobs if not job.is_trained])
+    _work(runner, "Driving", _finish, [job for job in jobs if not job.is_finished])
 
 
 def _has_data(runner: Runner, study: FilmStudy) -> bool:
@@ -120,9 +132,7 @@ def _train(job: Job) -> None:
         measured = {metric.name: metric.measure(wanted, given) for metric in job.study.metrics}
     parameters = sum(int(np.prod(weight.shape)) for weight in network.trainable_weights)
     content = job.cell.content(training, rate, parameters, measured, _attention(network, judging))
-    path = job.path("weights.npz")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(path, *network.get_weights())
+    save_arrays(job.path("weights.npz"), *network.get_weights())
     write_json(job.path("training.json"), content)
     if not at_the_wheel:
         _finish(job)
@@ -161,7 +171,7 @@ def _finish(job: Job) -> None:
 
 def _ride(job: Job, missing: list[tuple[Rides, float]]) -> None:
     network = job.network(job.seed)
-    with np.load(job.path("weights.npz")) as weights:
+    with saved_arrays(job.path("weights.npz")) as weights:
         network.set_weights([weights[name] for name in weights.files])
     driver = Driver(network, job.study.command)
     for rides, drop_share in missing:
