@@ -18,7 +18,7 @@ WeightsOption = Annotated[
     Path,
     typer.Option(
         "--weights",
-        help="The policy's weights: a .weights.h5, .keras or .tflite file.",
+        help="The policy's weights: a .weights.h5 or .tflite file, for Udacity also a published .keras file.",
         show_default="the shipped policy",
     ),
 ]

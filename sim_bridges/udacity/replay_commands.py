@@ -69,7 +69,11 @@ def simulate(
     seed: Seed = 0,
     fast: Annotated[
         bool,
-        typer.Option("--fast", help="Let time stand still while the server thinks, if it takes no notice."),
+        typer.Option(
+            "--fast",
+            help="Let time stand still while the server thinks; not for one that watches the clock, as "
+            "liquid-drive serve does.",
+        ),
     ] = False,
     json_file: JsonOption = None,
     plot: PlotFile = None,

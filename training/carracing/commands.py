@@ -39,7 +39,10 @@ def collect(work: Work = DEFAULT_WORK, seed: Seed = 0, scale: Scale = 1.0) -> No
 def train(
     out: Annotated[
         Path,
-        typer.Option(help="Where to write the weights, a .weights.h5 file; the manifest goes beside it."),
+        typer.Option(
+            help="Where to write the weights, a .weights.h5 file; a manifest and a .tflite file for LiteRT "
+            "go beside it."
+        ),
     ] = Path("build/carracing-lan.weights.h5"),
     work: Work = DEFAULT_WORK,
     seed: Seed = 0,
@@ -51,16 +54,20 @@ def train(
     working folder holds report.json and report.png with loss curves and the scores of each round.
     """
     use_onednn()
-    from models.checkpoint import check_place
+    from models.checkpoint import beside, check_place
+    from models.export import export
+    from models.files import check_writable
     from sim_bridges.plots import check_picture
     from training.carracing.report import write_report
     from training.carracing.trainer import Trainer
 
     check_place(out)
+    check_writable(beside(out, ".tflite"))
     check_picture(work / "report.png")
     console = Console()
     trainer = Trainer(work, Recipe(seed=seed).scaled(scale), Progress(console))
     trainer.run()
     trainer.publish(out)
+    export(out)
     write_report(work, trainer.recipe)
     console.print(f"Weights: {out}\nReport: {work / 'report.png'}", markup=False, soft_wrap=True)

@@ -40,10 +40,13 @@ def experiment(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for results, build/experiments/NAME by default; work that is there is not repeated."
+            help="Folder for results; work that is there is not repeated.",
+            show_default="build/experiments/NAME, with --quick NAME-quick",
         ),
     ] = None,
-    threads: Annotated[int, typer.Option(min=1, help="Processor threads.")] = 1,
+    threads: Annotated[
+        int, typer.Option(min=1, help="Processor threads; lane-keeping takes one process a core instead.")
+    ] = 1,
     docs: Annotated[
         Path | None,
         typer.Option(
@@ -55,7 +58,7 @@ def experiment(
     """Runs an experiment of the Liquid Attention Network against its baselines.
 
     Killed anywhere, the same command goes on. At the end the folder holds results.json, results.md and
-    results.png.
+    pictures, results*.png. docs/experiments.md says which experiments need which data.
     """
     use_onednn()
     # An epoch is one native call, in which no handler runs, and each result is written whole or not at all.

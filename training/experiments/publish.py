@@ -16,17 +16,27 @@ FEWEST_SEEDS = 3
 PREFACE = """\
 # Experiments
 
-Every figure here was made by `liquid-drive experiment NAME` and written by `liquid-drive experiment NAME
---docs docs`; none is entered by hand. [experiments.json](experiments.json) holds the same for machines.
+Every figure in the tables was made by `liquid-drive experiment NAME` and written by `liquid-drive experiment
+NAME --docs docs`; none is entered by hand. [experiments.json](experiments.json) holds the same for machines.
+
+Experiments make their data themselves, but for four, which look for it in the folder that `--data` names, or
+the environment variable `LIQUID_DRIVE_DATA`, else in `data`:
+
+- event-mnist: `mnist.npz`, which `keras.datasets.mnist.load_data()` leaves in `~/.keras/datasets`.
+- person-activity: `ConfLongDemo_JSI.txt`, data set 196 of the UCI Machine Learning Repository.
+- remaining-useful-life: `rul/pronostia_*.csv.gz`, `rul/xjtu_*.csv.gz` and `rul/hust_*.csv.gz`, each a
+  bearing: a line of names, then rows of 14 features of its vibration, of `RUL` in minutes or `Degradation`
+  from 0 to 1, and of `Temperature` where that was measured.
+- lane-keeping: `udacity_track1`, a recording of the Udacity simulator, for the table of steering alone.
 
 All models of a table stand between the same encoder and the same head, see the same folds, and train for
 the same number of epochs on one processor thread; for each, the learning rate is chosen by the same
 trials on a validation split, of another seed's fold unless the text says otherwise, and the weights are
-those of the epoch that did best there. Scores are on test data, mean ± standard deviation over the seeds.
-A model appears once three seeds have run. *Rate* lists the learning rates that the seeds had. *Entropy* is
-that of the trained attention weights as a share of that of equal weights (1: it averages); *1 / tau* is
-the median liquid time constant of the trained layer with its 5th and 95th percentile, in the time unit of
-the data (published horizon: without unit). Seconds an epoch are wall time, on a machine that may have had
+those of the best of some 20 looks at it there. Scores are on test data, mean ± standard deviation over
+the seeds. A model appears once three seeds have run. *Rate* lists the learning rates that the seeds had.
+*Entropy* is that of the trained attention weights as a share of that of equal weights (1: it averages);
+*1 / tau* is the median liquid time constant of the trained layer with its 5th and 95th percentile, in the
+time unit of the data (published horizon: without unit). Seconds an epoch are wall time, on a machine that may have had
 other work. "Beyond one standard deviation" means by more than the larger of the two. Recurrent models read
 the time since the step before as one more feature; "time code" is a learned sinusoidal code of the time
 stamp, joined to the features. The layers of keras-nac take part as that package ships them: its LAN reads

@@ -38,8 +38,9 @@ def train(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Where to write the weights; those of lan get a manifest beside them.",
-            show_default="build/NAME",
+            help="Where to write the weights: those of lan, a .weights.h5 file, get a manifest and a .tflite "
+            "file for LiteRT beside them, those of pilotnet-lan are a .keras file.",
+            show_default="build/udacity-lan.weights.h5 or build/udacity-pilotnet-lan.keras",
         ),
     ] = None,
     work: Annotated[
