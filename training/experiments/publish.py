@@ -35,13 +35,14 @@ trials on a validation split, of another seed's fold unless the text says otherw
 those of the best of some 20 looks at it there. Scores are on test data, mean ± standard deviation over
 the seeds. A model appears once three seeds have run. *Rate* lists the learning rates that the seeds had.
 *Entropy* is that of the trained attention weights as a share of that of equal weights (1: it averages);
-*1 / tau* is the median liquid time constant of the trained layer with its 5th and 95th percentile, in the
-time unit of the data (published horizon: without unit). Seconds an epoch are wall time, on a machine that may have had
-other work. "Beyond one standard deviation" means by more than the larger of the two. Recurrent models read
-the time since the step before as one more feature; "time code" is a learned sinusoidal code of the time
-stamp, joined to the features. The layers of keras-nac take part as that package ships them: its LAN reads
-no time, its NAC the time stamp of the step that asks and no other (a constant where stamps are relative to
-that step), and neither takes a mask, so that padding and gaps are zeros to which they may attend.
+*1 / tau* is the median liquid time constant of the trained layer with its 5th and 95th percentile, in
+the time unit of the data (published horizon: without unit). Seconds an epoch are wall time, on a machine
+that may have had other work. "Beyond one standard deviation" means by more than the larger of the two.
+Recurrent models read the time since the step before as one more feature; "time code" is a learned
+sinusoidal code of the time stamp, joined to the features. The layers of keras-nac take part as that
+package ships them: its LAN reads no time, its NAC the time stamp of the step that asks and no other (a
+constant where stamps are relative to that step), and neither takes a mask, so that padding and gaps are
+zeros to which they may attend.
 """
 
 
