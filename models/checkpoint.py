@@ -111,14 +111,15 @@ def manifest_path(weights: Path) -> Path:
 
 
 def check_place(weights: Path) -> None:
-    """Makes sure that a checkpoint can be written, and that its manifest writes nothing else over.
+    """Makes sure that a checkpoint can be written and exported, and its manifest writes nothing else over.
 
     Raises:
-        UserError: The name does not end in `.weights.h5`, one of the two files cannot be written, or a file
+        UserError: The name does not end in `.weights.h5`, one of the three files cannot be written, or a file
             of another kind has the manifest's name.
     """
     place = manifest_path(weights)
     check_writable(weights)
+    check_writable(beside(weights, SUFFIX))
     check_manifest_place(place)
 
 

@@ -12,6 +12,9 @@ import numpy as np
 from models.errors import UserError
 from models.files import replacing
 
+READ_ERRORS = (EOFError, OSError, LookupError, TypeError, ValueError, BadZipFile, zlib.error)
+"""What reading a damaged file, or one of another kind, may raise."""
+
 
 def save_arrays(path: Path, *arrays: Any, **named: Any) -> None:
     """Writes arrays, those without a name as `arr_0`, `arr_1`…; a reader sees all of them or none.
@@ -33,5 +36,5 @@ def saved_arrays(path: Path) -> Iterator[Any]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             yield arrays
-    except (EOFError, OSError, LookupError, TypeError, ValueError, BadZipFile, zlib.error) as error:
+    except READ_ERRORS as error:
         raise UserError(f"{path} is damaged ({error}): delete it to have it made again.") from error

@@ -54,15 +54,13 @@ def train(
     working folder holds report.json and report.png with loss curves and the scores of each round.
     """
     use_onednn()
-    from models.checkpoint import beside, check_place
+    from models.checkpoint import check_place
     from models.export import export
-    from models.files import check_writable
     from sim_bridges.plots import check_picture
     from training.carracing.report import write_report
     from training.carracing.trainer import Trainer
 
     check_place(out)
-    check_writable(beside(out, ".tflite"))
     check_picture(work / "report.png")
     console = Console()
     trainer = Trainer(work, Recipe(seed=seed).scaled(scale), Progress(console))

@@ -79,11 +79,10 @@ def train(
 
 
 def _check_lan(out: Path, work: Path) -> None:
-    from models.checkpoint import beside, check_place
+    from models.checkpoint import check_place
     from sim_bridges.plots import check_picture
 
     check_place(out)
-    check_writable(beside(out, ".tflite"))
     check_picture(work / "report.png")
 
 
