@@ -79,7 +79,10 @@ def query_terms(queries: Tensor, pair: Affine) -> Tensor:
     Returns:
         `(..., T, G)`.
     """
-    return ops.matmul(queries, pair.kernel[: queries.shape[-1]])
+    kernel = pair.kernel[: queries.shape[-1]]
+    if queries.shape[-2] == 1:  # XLA hands so small a product of matrices to another thread and waits for it.
+        return ops.sum(queries[..., None] * kernel, axis=-2)
+    return ops.matmul(queries, kernel)
 
 
 def key_terms(keys: Tensor, pair: Affine) -> Tensor:

@@ -369,9 +369,13 @@ class LAN(keras.layers.Layer):
                 f"The state needs one window, equal to the layer's if that has one. "
                 f"Received: window={window}, layer.window={self.window}"
             )
-        features = self._terms + self.head_dim * (2 if self._needs_keys else 1)
         return streaming.empty_state(
-            batch_size, self.num_heads, _count("window", window), features, self._gate_dtype
+            batch_size,
+            self.num_heads,
+            _count("window", window),
+            features=self._terms + self.head_dim,
+            key_dim=self.head_dim if self._needs_keys else None,
+            dtype=self._gate_dtype,
         )
 
     def step(self, x: Tensor, t: Any, state: streaming.StreamState) -> tuple[Any, streaming.StreamState]:
@@ -410,7 +414,7 @@ class LAN(keras.layers.Layer):
         gate_weights = self._gate_weights()
         newest = self._remember(x, x, times, None, gate_weights)
         state = state.push(newest)
-        memory = state.memory(self._terms, self.head_dim, self.compute_dtype)
+        memory = state.memory(self._terms, self.compute_dtype)
         query, terms = self._project_queries(x, gate_weights)
         heads, weights = self._attend(_Queries(query, terms, times), memory, gate_weights, training=False)
         output = self._join_heads(heads)[:, 0]

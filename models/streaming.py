@@ -35,38 +35,39 @@ class StreamState(NamedTuple):
     """A memory of the newest S keys of a stream, oldest first.
 
     It has few tensors, because a compiled step spends more time on each that it takes and returns than on
-    what it computes with it.
+    what it computes with it; but keys are apart, because XLA divides the copying of a tensor of more than 256
+    KiB over threads, which takes longer than the copying.
 
     Attributes:
-        features: Of each key, one below the other, its terms, its value and itself (if it matters),
-            `(B, H, F, S)`.
+        features: Of each key, one below the other, its terms and its value, `(B, H, G + D, S)`.
+        keys: As in `KeyMemory`, `(B, H, D, S)`; `()` where nothing but their terms matters, since loops over
+            tensors take an empty structure, but not None.
         times: As in `KeyMemory`, `(B, S)`; `NEVER_S` where there has been no key yet.
     """
 
     features: Tensor
+    keys: Tensor | tuple[()]
     times: Tensor
 
     def push(self, newest: KeyMemory) -> StreamState:
         """Return the state without its oldest key and with the one key of `newest` at the end."""
-        rows = [newest.terms, ops.swapaxes(newest.values, -1, -2)]
-        if newest.keys is not None:
-            rows.append(newest.keys)
-        features = ops.concatenate([ops.cast(x, self.features.dtype) for x in rows], axis=2)
-        return StreamState(_shift(self.features, features), _shift(self.times, newest.times))
+        new = [ops.cast(x, self.features.dtype) for x in (newest.terms, ops.swapaxes(newest.values, -1, -2))]
+        return StreamState(
+            features=_shift(self.features, ops.concatenate(new, axis=2)),
+            keys=() if newest.keys is None else _shift(self.keys, newest.keys),
+            times=_shift(self.times, newest.times),
+        )
 
-    def memory(self, terms: int, head_dim: int, dtype: str) -> KeyMemory:
+    def memory(self, terms: int, dtype: str) -> KeyMemory:
         """Return the keys as a query needs them.
 
         Args:
             terms: The units of the gates' affine maps `G`.
-            head_dim: The features of a head `D`.
             dtype: The type of keys and values.
         """
-        has_keys = self.features.shape[2] > terms + head_dim
-        ends = [terms, terms + head_dim] if has_keys else [terms]
-        of_terms, values, *keys = ops.split(self.features, ends, axis=2)
+        of_terms, values = ops.split(self.features, [terms], axis=2)
         return KeyMemory(
-            keys=ops.cast(keys[0], dtype) if keys else None,
+            keys=None if isinstance(self.keys, tuple) else ops.cast(self.keys, dtype),
             values=ops.cast(ops.swapaxes(values, -1, -2), dtype),
             terms=of_terms,
             times=self.times,
@@ -79,14 +80,17 @@ class StreamState(NamedTuple):
         return ops.where(newest_s > NEVER_S, ops.maximum(time_s - newest_s, 0.0), 0.0)
 
 
-def empty_state(batch: int, heads: int, window: int, features: int, dtype: str) -> StreamState:
+def empty_state(
+    batch: int, heads: int, window: int, features: int, key_dim: int | None, dtype: str
+) -> StreamState:
     """Return a state of `window` keys of which there has been none yet.
 
     Args:
         batch: The batch size `B`.
         heads: The number of heads `H`.
         window: The number of keys `S`.
-        features: The numbers `F` that belong to one key of one head.
+        features: The numbers `G + D` of terms and value that belong to one key of one head.
+        key_dim: The features `D` of one key of one head, or None where nothing but their terms matters.
         dtype: Their type.
 
     Returns:
@@ -94,6 +98,7 @@ def empty_state(batch: int, heads: int, window: int, features: int, dtype: str) 
     """
     return StreamState(
         features=ops.zeros((batch, heads, features, window), dtype=dtype),
+        keys=() if key_dim is None else ops.zeros((batch, heads, key_dim, window), dtype=dtype),
         times=ops.full((batch, window), NEVER_S, dtype="float64"),
     )
 

@@ -105,8 +105,22 @@ def test_rows_can_be_restarted_alone():
     assert np.abs(after[1, 0] - going_on[1, 0]).max() > 1e-3
 
 
+@parametrize
+def test_a_loop_over_tensors_carries_the_state(options):
+    layer = built(8, 2, window=WINDOW, **options)
+    x, t = ops.convert_to_tensor(X), ops.convert_to_tensor(T)
+
+    def step(i, _, state):
+        output, state = layer.step(ops.take(x, i, axis=1), ops.take(t, i, axis=1), state)
+        return i + 1, output, state
+
+    start = (0, ops.zeros((BATCH, 8)), layer.initial_state(BATCH))
+    _, last, _ = ops.while_loop(lambda i, *_: i < STEPS, step, start)
+    np.testing.assert_allclose(numpy(last), stream(layer, X, T)[0][:, -1], atol=1e-6)
+
+
 def test_push_drops_the_oldest_key():
-    state = streaming.empty_state(batch=1, heads=2, window=3, features=5 + 4 + 4, dtype="float32")
+    state = streaming.empty_state(batch=1, heads=2, window=3, features=5 + 4, key_dim=4, dtype="float32")
     for number in range(1, 5):
         one = streaming.KeyMemory(
             keys=np.full((1, 2, 4, 1), number, "float32"),
@@ -117,9 +131,9 @@ def test_push_drops_the_oldest_key():
         )
         state = state.push(one)
         known = min(number, 3)
-        valid = state.memory(terms=5, head_dim=4, dtype="float32").valid
+        valid = state.memory(terms=5, dtype="float32").valid
         np.testing.assert_array_equal(numpy(valid)[0], np.arange(3) >= 3 - known)
-    memory = state.memory(terms=5, head_dim=4, dtype="float32")
+    memory = state.memory(terms=5, dtype="float32")
     np.testing.assert_array_equal(numpy(memory.keys)[0, 0, 0], [2, 3, 4])
     np.testing.assert_array_equal(numpy(memory.values)[0, 0, :, 0], [20, 30, 40])
     np.testing.assert_array_equal(numpy(memory.terms)[0, 0, 0], [200, 300, 400])
