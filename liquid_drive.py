@@ -1,5 +1,6 @@
 """The front door: the command `liquid-drive`, made of the packages' own commands."""
 
+import errno
 import io
 import os
 import signal
@@ -31,6 +32,7 @@ EXTRAS = {
 """Which of our extras brings a package that does not come along anyway."""
 
 OUR_PACKAGES = ("", "controller", "models", "sim_bridges", "training")
+FULL = (errno.ENOSPC, errno.EDQUOT)
 INTERRUPTED = (128 + signal.SIGINT, 128 + signal.SIGTERM)
 DRIVING, MAKING = "Driving", "Making and measuring weights"
 
@@ -116,6 +118,10 @@ def _run() -> None:
             raise
         ours = f"'liquid-drive[{EXTRAS[package]}]'" if package in EXTRAS else "liquid-drive again"
         _exit_with(f"This needs {package}, which is not installed: pip install {ours}.")
+    except OSError as error:
+        if error.errno not in FULL or error.filename is not None:
+            raise
+        _exit_with(f"Standard output cannot be written ({error.strerror}): make room, or send it elsewhere.")
 
 
 def _exit_with(sentence: str) -> None:

@@ -66,16 +66,25 @@ def test_beside_results_on_standard_output_all_else_goes_elsewhere(tmp_path):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device here")
-def test_standard_output_that_is_full_is_one_sentence(tmp_path):
-    recording = draw_recording(tmp_path / "recording")
-    command = [sys.executable, "-m", "liquid_drive", "inspect", str(recording), "--json", "/dev/stdout"]
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (["inspect", "RECORDING", "--json", "/dev/stdout"], "/dev/stdout"),
+        (["inspect", "RECORDING"], "Standard output"),
+        (["--version"], "Standard output"),
+        (["--help"], "Standard output"),
+    ],
+)
+def test_standard_output_that_is_full_is_one_sentence(arguments, name, tmp_path):
+    recording = str(draw_recording(tmp_path / "recording"))
+    command = [sys.executable, "-m", "liquid_drive", *(x.replace("RECORDING", recording) for x in arguments)]
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(  # noqa: S603
             command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=300, check=False
         )
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
-    assert "/dev/stdout cannot be written (No space left on device)" in done.stderr
+    assert f"{name} cannot be written (No space left on device)" in done.stderr
 
 
 def test_a_name_that_the_terminal_cannot_show_ends_nothing(tmp_path):
