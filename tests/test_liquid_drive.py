@@ -169,6 +169,18 @@ def test_options_that_cannot_work(weights, tmp_path, arguments, part, monkeypatc
     assert_one_sentence(liquid_drive("carracing", "--weights", str(weights), *arguments), part)
 
 
+@pytest.mark.parametrize("driver", ["x11", None])
+def test_a_window_where_there_is_no_display(driver, weights, monkeypatch):
+    if driver is None and Path("/dev/dri").exists():
+        pytest.skip("this machine can show a window without a display server")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER"):
+        monkeypatch.delenv(name, raising=False)
+    if driver:
+        monkeypatch.setenv("SDL_VIDEODRIVER", driver)
+    result = liquid_drive("carracing", "--render", "--weights", str(weights))
+    assert_one_sentence(result, "No window can be opened", "--video")
+
+
 def test_unknown_options_and_values_out_of_range():
     for arguments in (["--unknown"], ["--episodes", "0"], ["--drop-frames", "1.5"], ["--seed", "x"]):
         assert liquid_drive("carracing", *arguments).returncode == 2

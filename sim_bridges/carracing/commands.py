@@ -44,12 +44,19 @@ def carracing(
     A complete lap scores 1000 - 0.1 x frames. The policy sees pixels and time stamps, nothing else.
     """
     from controller.pixel_policy import load_policy_factory
-    from sim_bridges.carracing.environment import FRAMES_PER_SECOND, CarRacing, make_environment
+    from sim_bridges.carracing.environment import (
+        FRAMES_PER_SECOND,
+        CarRacing,
+        check_window,
+        make_environment,
+    )
     from sim_bridges.carracing.evaluation import Evaluation, report
     from sim_bridges.video import filming
 
     if render and video:
         raise UserError("Gymnasium shows a window or makes pictures, not both: use --render or --video.")
+    if render:
+        check_window()
     evaluation = Evaluation(weights, episodes, seed, drop_frames, runtime)
     manifest = manifest_of(weights)
     policy = load_policy_factory(weights, runtime)()

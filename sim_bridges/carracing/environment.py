@@ -1,5 +1,6 @@
 """One CarRacing car: commands go in, observations with time stamps in simulator seconds come out."""
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,9 @@ from sim_bridges.frame_loss import FrameLoss
 
 FRAMES_PER_SECOND = 50
 STEP_LIMIT = 1000
+
+WINDOWLESS = ("dummy", "offscreen")
+"""The drivers of SDL that draw where nobody sees it."""
 
 DISCRETE_COMMANDS = (
     Command(0.0, 0.0, 0.0),
@@ -53,6 +57,24 @@ def make_environment(*, discrete: bool = False, render_mode: str | None = None) 
         raise UserError(
             'CarRacing needs Box2D and pygame; one of them is missing: run `pip install "gymnasium[box2d]"`.'
         ) from missing
+
+
+def check_window() -> None:
+    """Makes sure that a window can be shown, where nobody asked for a driver that shows none.
+
+    Raises:
+        UserError: It cannot.
+    """
+    import pygame
+
+    try:
+        pygame.display.init()
+        driver = pygame.display.get_driver()
+        reason = f"only the driver {driver} is there" if driver in WINDOWLESS else ""
+    except pygame.error as error:
+        reason = str(error)
+    if reason and os.environ.get("SDL_VIDEODRIVER") not in WINDOWLESS:
+        raise UserError(f"No window can be opened ({reason}): go where there is a display, or use --video.")
 
 
 def nearest_discrete_action(command: Command) -> int:
