@@ -33,6 +33,8 @@ EXTRAS = {
 
 OUR_PACKAGES = ("", "controller", "models", "sim_bridges", "training")
 FULL = (errno.ENOSPC, errno.EDQUOT)
+"""How writing fails where a disk, or a user's share of it, is full."""
+
 INTERRUPTED = (128 + signal.SIGINT, 128 + signal.SIGTERM)
 DRIVING, MAKING = "Driving", "Making and measuring weights"
 
@@ -121,6 +123,8 @@ def _run() -> None:
     except OSError as error:
         if error.errno not in FULL or error.filename is not None:
             raise
+        # What is left in its buffer would fail once more at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         _exit_with(f"Standard output cannot be written ({error.strerror}): make room, or send it elsewhere.")
 
 

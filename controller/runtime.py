@@ -17,7 +17,6 @@ from models import checkpoint
 from models.checkpoint import PUBLISHED_SUFFIX, Manifest
 from models.errors import UserError
 from models.exported import SUFFIX, LiteRtNetwork
-from models.files import is_file
 
 INSTALL_TENSORFLOW = "pip install 'liquid-drive[tensorflow]'"
 
@@ -134,8 +133,7 @@ def manifest_of(weights: Path) -> Manifest:
     """
     if weights.suffix not in (PUBLISHED_SUFFIX, SUFFIX):
         return checkpoint.read_manifest(weights)
-    if not is_file(weights):
-        raise UserError(f"There is no weights file {weights}.")
+    checkpoint.check_there(weights)
     if weights.suffix == SUFFIX:
         return Manifest.read(checkpoint.beside(weights, ".json"))
 

@@ -110,6 +110,16 @@ def manifest_path(weights: Path) -> Path:
     return beside(weights, ".json")
 
 
+def check_there(weights: Path) -> None:
+    """Makes sure that there is a weights file.
+
+    Raises:
+        UserError: There is none.
+    """
+    if not is_file(weights):
+        raise UserError(f"There is no weights file {weights}: give the path of another one.")
+
+
 def check_place(weights: Path) -> None:
     """Makes sure that a checkpoint can be written and exported, and its manifest writes nothing else over.
 
@@ -191,11 +201,7 @@ def read_manifest(weights: Path) -> Manifest:
     Raises:
         UserError: A file is missing or broken, or the hash differs.
     """
-    if not is_file(weights):
-        raise UserError(
-            f"There is no weights file {weights}: give the path of a {WEIGHTS_SUFFIX} file, or none for the "
-            "shipped policy."
-        )
+    check_there(weights)
     manifest = Manifest.read(manifest_path(weights))
     found = sha256_of(weights)
     if found != manifest.sha256:

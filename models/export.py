@@ -16,7 +16,7 @@ from models import checkpoint
 from models.checkpoint import PUBLISHED_SUFFIX, Manifest
 from models.errors import UserError
 from models.exported import SUFFIX, Exported, LiteRtNetwork
-from models.files import check_writable, is_file, replacing
+from models.files import check_writable, replacing
 
 if TYPE_CHECKING:
     from models.driver import LanDriver
@@ -71,8 +71,7 @@ def export(weights: Path, out: Path | None = None) -> Exported:
         raise UserError("Only TensorFlow can export weights: pip install 'liquid-drive[tensorflow]'.")
     if out is None:
         out = checkpoint.beside(weights, SUFFIX)
-    if not is_file(weights):
-        raise UserError(f"There is no weights file {weights}.")
+    checkpoint.check_there(weights)
     check_writable(out)
     manifest = out.with_suffix(".json")
     _check_manifest_place(manifest, weights)

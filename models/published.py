@@ -53,16 +53,15 @@ def load_published(path: Path) -> Any:
     """Returns the network in a published `.keras` file, from frames `(B, 66, 200, 3)` to steering `(B, 1)`.
 
     Raises:
-        UserError: The file is broken, or asks for anything that is not on the allow-list.
+        UserError: The file is missing or broken, or asks for anything that is not on the allow-list.
     """
+    checkpoint.check_there(path)
     try:
         with zipfile.ZipFile(path) as archive:
             network = _build(json.loads(_member(archive, "config.json", _CONFIG_MAX_BYTES)))
             _load_weights(network, _member(archive, "model.weights.h5", _WEIGHTS_MAX_BYTES))
     except _RefusedError as refusal:
         raise UserError(f"The weights {path} are refused: {refusal}.") from None
-    except FileNotFoundError:
-        raise UserError(f"There is no weights file {path}.") from None
     except Exception as error:  # The libraries that read a hostile file raise of all kinds.
         reason = " ".join(_COLOURS.sub("", str(error)).split())[:200] or type(error).__name__
         raise UserError(f"The weights {path} cannot be read: {reason}.") from None

@@ -141,6 +141,7 @@ def test_a_start_where_no_car_may_be_is_refused(drawn_folder, option, value):
 def test_weights_that_cannot_be_used_are_one_sentence(drawn_folder, tmp_path):
     done = run("evaluate", "--recording", drawn_folder, "--weights", tmp_path / "none.weights.h5")
     assert isinstance(done.exception, UserError)
+    assert "There is no weights file" in str(done.exception)
 
 
 @pytest.mark.slow
