@@ -117,7 +117,10 @@ def check_there(weights: Path) -> None:
         UserError: There is none.
     """
     if not is_file(weights):
-        raise UserError(f"There is no weights file {weights}: give the path of another one.")
+        raise UserError(
+            f"There is no weights file {weights}: give the path of one, or none where the shipped policy "
+            "will do."
+        )
 
 
 def check_place(weights: Path) -> None:
