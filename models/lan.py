@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from functools import partial
 from numbers import Integral
 from typing import Any, NamedTuple
 
@@ -15,15 +16,13 @@ import keras
 import numpy as np
 from keras import ops
 
-from models import call_inputs, chunking, factorised, gates, horizons, masking, solvers, streaming
+from models import call_inputs, equation, factorised, gates, horizons, masking, streaming
 from models.compiling import compiled
+from models.equation import GateWeights, LiquidEquation, Solution
+from models.queries import Queries, attend_in_chunks
 
 Tensor = Any
 Shape = tuple[int | None, ...]
-
-MODES = ("exact", "euler", "steady")
-HORIZONS = ("gate", "elapsed")
-INITIALS = ("zero", "dot")
 
 KEYS_TO_COMPILE = 256
 """From this number on a compiled evaluation of one query saves more than its call costs."""
@@ -45,28 +44,6 @@ class Inspection(NamedTuple):
     horizon: Tensor | None
     logits: Tensor
     weights: Tensor
-
-
-class _Queries(NamedTuple):
-    """All that belongs to T queries, so that any subset of them can be evaluated alone."""
-
-    queries: Tensor  # (B, H, T, D)
-    terms: Tensor  # (B, H, T, G)
-    times: Tensor | None = None  # (B, T) in seconds
-    positions: Tensor | None = None  # (T,), given where attention is causal
-    allowed: Tensor | None = None  # (B, H, T, S)
-
-
-# The axis of the queries in each field.
-_QUERY_AXES = _Queries(queries=2, terms=2, times=1, positions=0, allowed=2)
-
-
-class _GateWeights(NamedTuple):
-    """The gates' weights as tensors: what the logits are a function of besides queries and keys."""
-
-    pair: gates.Affine  # From [q; k] to [phi, tau] or to their hidden units, then [time_a, time_b].
-    outputs: Any  # The `Affine` from the hidden units to [phi, tau], or () without a gate activation.
-    rate: Tensor  # Units of time per second, (H, 1, 1) or scalar.
 
 
 @keras.saving.register_keras_serializable(package="liquid_drive")
@@ -176,9 +153,9 @@ class LAN(keras.layers.Layer):
     ) -> None:
         # Casting inputs on entry would round time stamps; the projections cast the features themselves.
         super().__init__(autocast=False, **kwargs)
-        _check_choice("mode", mode, MODES)
-        _check_choice("horizon", horizon, HORIZONS)
-        _check_choice("initial", initial, INITIALS)
+        _check_choice("mode", mode, equation.MODES)
+        _check_choice("horizon", horizon, equation.HORIZONS)
+        _check_choice("initial", initial, equation.INITIALS)
         d_model, num_heads = _count("d_model", d_model), _count("num_heads", num_heads)
         _check_positive(tau_epsilon=tau_epsilon, delta_t=delta_t, time_scale=time_scale)
         if d_model % num_heads:
@@ -226,6 +203,18 @@ class LAN(keras.layers.Layer):
         # Gates and softmax need more digits than half precision has.
         self._gate_dtype = keras.backend.result_type(self.compute_dtype, "float32")
         self._create_sublayers()
+        self._equation = LiquidEquation(
+            mode=mode,
+            horizon=horizon,
+            initial=initial,
+            euler_steps=self.euler_steps,
+            euler_guard=euler_guard,
+            delta_t=delta_t,
+            tau_epsilon=self.tau_epsilon,
+            gate_activation=self.gate_activation,
+            hidden_units=0 if self.gate_activation is None else self.phi_in.units + self.tau_in.units,
+            dtype=self._gate_dtype,
+        )
 
     def _create_sublayers(self) -> None:
         def projection(name: str) -> keras.layers.Dense:
@@ -340,11 +329,10 @@ class LAN(keras.layers.Layer):
         inputs = self._checked(inputs, mask, attention_mask)
         gate_weights = self._gate_weights()
         queries, memory = self._project(inputs, mask, attention_mask, use_causal_mask, True, gate_weights)
-        phi, tau, time, logits = self._logits(queries, memory, gate_weights)
-        weights = masking.masked_softmax(logits, self._mask(queries, memory))
-        if time is not None:
-            time = ops.broadcast_to(time, ops.shape(logits))
-        return Inspection(phi, tau, time, logits, weights)
+        (phi, tau, horizon, logits), weights = self._solve_and_weigh(queries, memory, gate_weights)
+        if horizon is not None:
+            horizon = ops.broadcast_to(horizon, ops.shape(logits))
+        return Inspection(phi, tau, horizon, logits, weights)
 
     def initial_state(self, batch_size: int, window: int | None = None) -> streaming.StreamState:
         """Return the empty state from which `step` starts.
@@ -373,8 +361,8 @@ class LAN(keras.layers.Layer):
             batch_size,
             self.num_heads,
             _count("window", window),
-            features=self._terms + self.head_dim,
-            key_dim=self.head_dim if self._needs_keys else None,
+            features=self._equation.terms + self.head_dim,
+            key_dim=self.head_dim if self._equation.reads_dot_products else None,
             dtype=self._gate_dtype,
         )
 
@@ -414,9 +402,9 @@ class LAN(keras.layers.Layer):
         gate_weights = self._gate_weights()
         newest = self._remember(x, x, times, None, gate_weights)
         state = state.push(newest)
-        memory = state.memory(self._terms, self.compute_dtype)
+        memory = state.memory(self._equation.terms, self.compute_dtype)
         query, terms = self._project_queries(x, gate_weights)
-        heads, weights = self._attend(_Queries(query, terms, times), memory, gate_weights, training=False)
+        heads, weights = self._attend(Queries(query, terms, times), memory, gate_weights, training=False)
         output = self._join_heads(heads)[:, 0]
         return ((output, weights) if self.return_attention else output), state
 
@@ -427,8 +415,8 @@ class LAN(keras.layers.Layer):
         attention_mask: Tensor | None,
         use_causal_mask: bool,
         every_query: bool,
-        gate_weights: _GateWeights,
-    ) -> tuple[_Queries, streaming.KeyMemory]:
+        gate_weights: GateWeights,
+    ) -> tuple[Queries, streaming.KeyMemory]:
         """Project the inputs and gather what queries and keys need of each other."""
         query, key, value, t = call_inputs.unpack(inputs)
         query_times, key_times = self._times(t, query, key)
@@ -449,29 +437,29 @@ class LAN(keras.layers.Layer):
             memory = self._remember(key, value, key_times, valid, gate_weights)
         else:
             memory = self._remember_for_one_query(key, key_times, valid, gate_weights)
-        return _Queries(queries, terms, query_times, positions, allowed), memory
+        return Queries(queries, terms, query_times, positions, allowed), memory
 
-    def _project_queries(self, query: Tensor, weights: _GateWeights) -> tuple[Tensor, Tensor]:
+    def _project_queries(self, query: Tensor, weights: GateWeights) -> tuple[Tensor, Tensor]:
         queries = self._split_heads(self.q_dense(query))
         return queries, gates.query_terms(ops.cast(queries, self._gate_dtype), weights.pair)
 
-    def _project_keys(self, key: Tensor, weights: _GateWeights) -> tuple[Tensor | None, Tensor]:
+    def _project_keys(self, key: Tensor, weights: GateWeights) -> tuple[Tensor | None, Tensor]:
         """Return the keys, if more than their terms matters, and their terms."""
         keys = self._split_heads(self.k_dense(key))
         terms = gates.key_terms(ops.cast(keys, self._gate_dtype), weights.pair)
-        return (ops.swapaxes(keys, -1, -2) if self._needs_keys else None), terms
+        return (ops.swapaxes(keys, -1, -2) if self._equation.reads_dot_products else None), terms
 
     def _remember(
-        self, key: Tensor, value: Tensor, times: Tensor | None, valid: Tensor | None, weights: _GateWeights
+        self, key: Tensor, value: Tensor, times: Tensor | None, valid: Tensor | None, weights: GateWeights
     ) -> streaming.KeyMemory:
         keys, terms = self._project_keys(key, weights)
         return streaming.KeyMemory(keys, self._split_heads(self.v_dense(value)), terms, times, valid)
 
     def _remember_for_one_query(
-        self, key: Tensor, times: Tensor | None, valid: Tensor | None, weights: _GateWeights
+        self, key: Tensor, times: Tensor | None, valid: Tensor | None, weights: GateWeights
     ) -> streaming.KeyMemory:
         """Return the memory without values, and without projecting keys of which only the terms matter."""
-        if self._needs_keys:
+        if self._equation.reads_dot_products:
             keys, terms = self._project_keys(key, weights)
         else:
             inputs, projection = ops.cast(key, self._gate_dtype), gates.affine_of(self.k_dense)
@@ -482,7 +470,7 @@ class LAN(keras.layers.Layer):
         """Return the time stamps of the queries, if they matter, and those (or the factors) of the keys."""
         if self.horizon == "gate":
             return None, None if t is None else horizons.per_key(t, key.shape[0], key.shape[1])
-        if not self._reads_elapsed_time:
+        if not self._equation.reads_elapsed_time:
             return None, None
         if t is None:
             raise ValueError(
@@ -497,45 +485,19 @@ class LAN(keras.layers.Layer):
         times = horizons.per_step(t, query.shape[0], query.shape[1])
         return times, times
 
-    @property
-    def _reads_elapsed_time(self) -> bool:
-        return self.horizon == "elapsed" and self.mode != "steady"
-
-    @property
-    def _reads_gated_time(self) -> bool:
-        return self.horizon == "gate" and self.mode == "exact"
-
-    def _gate_weights(self) -> _GateWeights:
+    def _gate_weights(self) -> GateWeights:
         maps = [gates.affine_of(self.phi_in), gates.affine_of(self.tau_in)]
         outputs = [gates.affine_of(self.phi_out), gates.affine_of(self.tau_out)]
         if self.gate_activation is None:
             maps = [gates.compose(hidden, output) for hidden, output in zip(maps, outputs, strict=True)]
         of_hidden = () if self.gate_activation is None else gates.side_by_side(*outputs)
-        if self._reads_gated_time:
+        if self._equation.reads_gated_time:
             maps += [gates.affine_of(self.time_a), gates.affine_of(self.time_b)]
         if self.learn_time_scale:
             rate = ops.exp(-ops.convert_to_tensor(self.log_time_scale))[:, None, None]
         else:
             rate = ops.convert_to_tensor(1.0 / self.time_scale, dtype=self._gate_dtype)
-        return _GateWeights(gates.stack(maps), of_hidden, rate)
-
-    def _affine_units(self, queries: _Queries, memory: streaming.KeyMemory) -> list[tuple[Tensor, Tensor]]:
-        """Return the shares of the units that are affine in the pair: phi, tau, time_a, time_b as present."""
-        hidden = self._hidden_units
-        if not hidden:
-            return gates.units(queries.terms, memory.terms)
-        if not self._reads_gated_time:
-            return []
-        return gates.units(queries.terms[..., hidden:], memory.terms[..., hidden:, :])
-
-    @property
-    def _hidden_units(self) -> int:
-        return 0 if self.gate_activation is None else self.phi_in.units + self.tau_in.units
-
-    @property
-    def _terms(self) -> int:
-        """The number of units of which queries and keys have shares."""
-        return (self._hidden_units or 2) + (2 if self._reads_gated_time else 0)
+        return GateWeights(gates.stack(maps), of_hidden, rate)
 
     @property
     def _can_reorder(self) -> bool:
@@ -544,114 +506,22 @@ class LAN(keras.layers.Layer):
         Next to hidden gate units it saves nothing, and a quantized projection has no kernel of floats.
         """
         quantized = self.k_dense.quantization_mode or self.v_dense.quantization_mode
-        return not (self._hidden_units or quantized)
-
-    @property
-    def _needs_keys(self) -> bool:
-        return self.initial == "dot" and self.mode != "steady"
-
-    def _gates(
-        self, queries: _Queries, memory: streaming.KeyMemory, weights: _GateWeights
-    ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Return phi, tau and horizon (None where the mode reads none) of every pair."""
-        sums = [query + key for query, key in self._affine_units(queries, memory)]
-        if self.gate_activation is None:
-            phi, tau, *sums = sums
-        else:
-            end = self._hidden_units
-            hidden = self.gate_activation(
-                gates.hidden_pair_sums(queries.terms[..., :end], memory.terms[..., :end, :])
-            )
-            outputs = gates.apply(hidden, weights.outputs)
-            phi, tau = outputs[..., 0], outputs[..., 1]
-        return (
-            ops.sigmoid(phi),
-            ops.softplus(tau) + self.tau_epsilon,
-            self._horizon(queries, memory, weights, sums),
-        )
-
-    def _horizon(
-        self, queries: _Queries, memory: streaming.KeyMemory, weights: _GateWeights, sums: list[Tensor]
-    ) -> Tensor | None:
-        """Return the horizon of every pair in units of time, given the sums of time_a and time_b."""
-        if self._reads_elapsed_time:
-            return horizons.elapsed(queries.times, memory.times, self._gate_dtype) * weights.rate
-        if self._reads_gated_time:
-            a, b = sums
-            return ops.sigmoid(self._times_factor(a, memory) + b)
-        return None
-
-    def _times_factor(self, x: Tensor, memory: streaming.KeyMemory) -> Tensor:
-        if memory.times is None:
-            return x
-        return x * ops.cast(memory.times, self._gate_dtype)[:, None, None, :]
-
-    def _logits(
-        self, queries: _Queries, memory: streaming.KeyMemory, weights: _GateWeights
-    ) -> tuple[Tensor, Tensor, Tensor | None, Tensor]:
-        """Return phi, tau, horizon and logits of every pair."""
-        phi, tau, time = self._gates(queries, memory, weights)
-        if self.mode == "steady":
-            return phi, tau, time, solvers.steady(phi, tau)
-        start = self._dot_products(queries, memory) if self._needs_keys else None
-        if self.mode == "exact":
-            return phi, tau, time, solvers.exact(phi, tau, time, start)
-        step = self._euler_step(queries, memory, time)
-        return phi, tau, time, solvers.euler(phi, tau, step, self.euler_steps, start, self.euler_guard)
-
-    def _euler_step(self, queries: _Queries, memory: streaming.KeyMemory, time: Tensor | None) -> Tensor:
-        if time is None:
-            return self.delta_t
-        step, mask = time / self.euler_steps, self._mask(queries, memory)
-        if self.euler_guard or mask is None:
-            return step
-        # A masked key may be so old that its logit overflows; its gradient would be 0 times infinity.
-        return ops.where(mask, step, 0.0)
-
-    def _dot_products(self, queries: _Queries, memory: streaming.KeyMemory) -> Tensor:
-        scaled = ops.cast(queries.queries, self._gate_dtype) / math.sqrt(self.head_dim)
-        return ops.matmul(scaled, ops.cast(memory.keys, self._gate_dtype))
-
-    def _mask(
-        self, queries: _Queries, memory: streaming.KeyMemory, numbers: Tensor | None = None
-    ) -> Tensor | None:
-        """Return which keys the queries, or those of the given numbers, may attend; None if all."""
-        positions, allowed = queries.positions, queries.allowed
-        if numbers is not None:
-            positions = None if positions is None else ops.take(positions, numbers)
-            if allowed is not None and allowed.shape[2] != 1:
-                allowed = self._for_every_query(queries, allowed)
-                allowed = ops.take(allowed, numbers, axis=2)
-        causal = None
-        if positions is not None:
-            causal = masking.causal(positions, ops.shape(memory.terms)[3], self.window)
-        valid = None if memory.valid is None else memory.valid[:, None, None, :]
-        return masking.intersection(causal, valid, allowed)
-
-    @staticmethod
-    def _for_every_query(queries: _Queries, allowed: Tensor) -> Tensor:
-        """Return a mask with a row for each query, also where one row stands for all."""
-        return ops.logical_and(allowed, ops.ones((ops.shape(queries.queries)[2], 1), "bool"))
+        return not (self._equation.hidden_units or quantized)
 
     def _attend(
         self,
-        queries: _Queries,
+        queries: Queries,
         memory: streaming.KeyMemory,
-        gate_weights: _GateWeights,
+        gate_weights: GateWeights,
         training: bool | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """Return the heads `(B, H, T, D)`, and the weights `(B, H, T, S)` unless nobody asks for them."""
         if self._factorises(queries, memory):
-            phi, tau, a, b = self._affine_units(queries, memory)
-            horizon = [self._times_factor(x, memory) + y for x, y in zip(a, b, strict=True)]
-            gate_shares = zip(phi, tau, horizon, strict=True)
-            queries_shares, keys_shares = (factorised.Shares(*shares) for shares in gate_shares)
             heads = factorised.attend(
-                queries_shares,
-                keys_shares,
+                *self._equation.shares(queries, memory),
                 self.tau_epsilon,
                 memory.values,
-                lambda numbers: self._mask(queries, memory, numbers),
+                partial(queries.mask, memory, self.window),
                 self.query_chunk,
             )
             return ops.cast(heads, memory.values.dtype), None
@@ -687,53 +557,36 @@ class LAN(keras.layers.Layer):
         _, key, _, _ = call_inputs.unpack(inputs)
         return key.shape[1] is not None and key.shape[1] >= KEYS_TO_COMPILE and not self.dropout
 
-    def _weights(self, queries: _Queries, memory: streaming.KeyMemory, gate_weights: _GateWeights) -> Tensor:
-        *_, logits = self._logits(queries, memory, gate_weights)
-        return masking.masked_softmax(logits, self._mask(queries, memory))
-
-    def _factorises(self, queries: _Queries, memory: streaming.KeyMemory) -> bool:
-        """Return whether `factorised` applies, and many pairs share the exponentials that it spares."""
-        published = self._reads_gated_time and self.initial == "zero" and self.gate_activation is None
-        time_is_shared = memory.times is None or memory.times.shape[1] == 1
-        heads_only = not (self.return_attention or self.dropout)
-        length, keys = queries.queries.shape[2], memory.terms.shape[3]
-        many = length != 1 and (None in (length, keys) or length * keys >= factorised.MANY_PAIRS)
-        return published and time_is_shared and heads_only and many
-
     def _attend_in_chunks(
-        self, queries: _Queries, memory: streaming.KeyMemory, gate_weights: _GateWeights, size: int
+        self, queries: Queries, memory: streaming.KeyMemory, gate_weights: GateWeights, size: int
     ) -> tuple[Tensor, Tensor | None]:
         """Do as `_attend`, `size` queries at a time; weights only where they are returned."""
-        length = ops.shape(queries.queries)[2]
-        if queries.allowed is not None:
-            queries = queries._replace(allowed=self._for_every_query(queries, queries.allowed))
-        if queries.times is not None and memory.times is not None and self._reads_elapsed_time:
-            # The last chunk is filled up with zeros, which then are no moment far from all keys.
-            newest = queries.times[:, -1:]
-            queries = queries._replace(times=queries.times - newest)
-            memory = memory._replace(times=memory.times - newest)
 
-        def attend(chunk: dict[str, Tensor]) -> list[Tensor]:
-            part = _Queries(**chunk)
-            # Recomputation drops the gradients of what its function captures, so all floats are arguments.
-            arguments = (_float_fields(part), _float_fields(memory), gate_weights)
+        def attend(*chunk: Any) -> list[Tensor]:
+            heads, weights = self._attend(*chunk)
+            return [heads, weights] if self.return_attention else [heads]
 
-            def recomputed(*flat: Tensor) -> list[Tensor]:
-                of_queries, of_keys, of_gates = keras.tree.pack_sequence_as(arguments, flat)
-                heads, weights = self._attend(
-                    part._replace(**of_queries), memory._replace(**of_keys), of_gates
-                )
-                return [heads, weights] if self.return_attention else [heads]
-
-            return keras.remat(recomputed)(*keras.tree.flatten(arguments))
-
-        chunks = {
-            name: chunking.split(x, size, getattr(_QUERY_AXES, name))
-            for name, x in queries._asdict().items()
-            if x is not None
-        }
-        heads, *weights = [chunking.join(x, length, axis=2) for x in ops.map(attend, chunks)]
+        heads, *weights = attend_in_chunks(attend, queries, memory, gate_weights, size)
         return heads, weights[0] if weights else None
+
+    def _weights(self, queries: Queries, memory: streaming.KeyMemory, gate_weights: GateWeights) -> Tensor:
+        return self._solve_and_weigh(queries, memory, gate_weights)[1]
+
+    def _solve_and_weigh(
+        self, queries: Queries, memory: streaming.KeyMemory, gate_weights: GateWeights
+    ) -> tuple[Solution, Tensor]:
+        mask = queries.mask(memory, self.window)
+        solution = self._solve(queries, memory, gate_weights, mask)
+        return solution, masking.masked_softmax(solution.logits, mask)
+
+    def _solve(
+        self, queries: Queries, memory: streaming.KeyMemory, weights: GateWeights, mask: Tensor | None
+    ) -> Solution:
+        return self._equation.solve(queries, memory, weights, mask)
+
+    def _factorises(self, queries: Queries, memory: streaming.KeyMemory) -> bool:
+        heads_only = not (self.return_attention or self.dropout)
+        return heads_only and self._equation.factorises(queries, memory)
 
     def _split_heads(self, x: Tensor) -> Tensor:
         batch, length, _ = ops.shape(x)
@@ -861,12 +714,3 @@ def _check_positive(**values: float) -> None:
     for name, value in values.items():
         if not 0 < value < math.inf:
             raise ValueError(f"{name} must be positive and finite. Received: {name}={value!r}")
-
-
-def _float_fields(bundle: NamedTuple) -> dict[str, Tensor]:
-    fields = {name: x for name, x in bundle._asdict().items() if x is not None}
-    return {
-        name: x
-        for name, x in fields.items()
-        if keras.backend.is_float_dtype(keras.backend.standardize_dtype(x.dtype))
-    }

@@ -8,6 +8,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 ROOMS = ("models", "controller", "sim_bridges", "training")
 """From the bottom to the top: a room may import itself and those before it."""
+LAYER_PARTS = ("queries", "equation", "gates", "solvers", "horizons", "masking", "streaming", "chunking")
 
 
 def imported_rooms(path: Path) -> set[str]:
@@ -46,6 +47,16 @@ def test_recordings_do_not_know_who_replays_them():
 
 
 def test_the_layer_is_written_for_any_backend():
-    for name in ("lan", "gates", "solvers", "horizons", "masking", "streaming", "chunking"):
+    for name in (
+        "lan",
+        "queries",
+        "equation",
+        "gates",
+        "solvers",
+        "horizons",
+        "masking",
+        "streaming",
+        "chunking",
+    ):
         text = (ROOT / "models" / f"{name}.py").read_text(encoding="utf-8")
         assert "tensorflow" not in text, name

@@ -10,8 +10,9 @@ import keras
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SUITE = [f"tests/models/test_{name}.py" for name in ("solvers", "gates", "factorised", "lan", "streaming")]
-PART = "pairwise or float32_precision or age or masked or steps_equal or add_up"
+MODULES = ("solvers", "gates", "equation", "queries", "factorised", "lan", "streaming")
+SUITE = [f"tests/models/test_{name}.py" for name in MODULES]
+PART = "pairwise or float32_precision or age or masked or steps_equal or add_up or equation or queries"
 
 
 @pytest.mark.slow

@@ -5,9 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from models.equation import Solution
 from models.lan import LAN
-
-Tensor = Any
 
 
 @keras.saving.register_keras_serializable(package="liquid_drive_experiments")
@@ -40,9 +39,9 @@ class ScaledLAN(LAN):
         # The factorised form of the published layer never sees the logits.
         return False
 
-    def _logits(self, *args: Any) -> tuple[Tensor, Tensor, Tensor | None, Tensor]:
-        phi, tau, time, logits = super()._logits(*args)
-        return phi, tau, time, logits * ops.convert_to_tensor(self.factors)
+    def _solve(self, *args: Any) -> Solution:
+        solution = super()._solve(*args)
+        return solution._replace(logits=solution.logits * ops.convert_to_tensor(self.factors))
 
     def get_config(self) -> dict[str, Any]:
         """Returns all constructor arguments."""
