@@ -1,10 +1,11 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from controller.interface import Observation
-from controller.pixel_policy import load_policy_factory
+from controller.pixel_policy import FORGET_AFTER_S, load_policy_factory
 from models import checkpoint
 from models.errors import UserError
 from tests.models.test_driver import sequence
@@ -50,6 +51,17 @@ def test_reset_forgets(make_policy):
     assert policy.act(first) != begun
     policy.reset()
     assert policy.act(first) == begun
+
+
+@pytest.mark.parametrize("forgets", [True, False])
+def test_frames_before_a_long_pause_are_forgotten(make_policy, forgets):
+    policy = make_policy()
+    *before, last = frames(5)
+    for observation in before:
+        policy.act(observation)
+    pause_s = FORGET_AFTER_S + (0.1 if forgets else -0.1)
+    after = replace(last, time_s=before[-1].time_s + pause_s)
+    assert (policy.act(after) == make_policy().act(after)) == forgets
 
 
 def test_vehicles_do_not_disturb_each_other(make_policy):
