@@ -36,7 +36,7 @@ class PixelPolicy:
     def reset(self) -> None:
         """Forgets the frames seen so far."""
         self._memory = self._runtime.initial_memory()
-        self._newest_s = -math.inf
+        self._newest_s = math.inf  # There is nothing to forget yet.
 
     def act(self, observation: Observation) -> Command:
         """Returns the command for the newest frame; a long pause before it begins a new drive.

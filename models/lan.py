@@ -22,7 +22,6 @@ from models.equation import GateWeights, LiquidEquation, Solution
 from models.queries import Queries, attend_in_chunks
 
 Tensor = Any
-Shape = tuple[int | None, ...]
 
 KEYS_TO_COMPILE = 256
 """From this number on a compiled evaluation of one query saves more than its call costs."""
@@ -203,18 +202,6 @@ class LAN(keras.layers.Layer):
         # Gates and softmax need more digits than half precision has.
         self._gate_dtype = keras.backend.result_type(self.compute_dtype, "float32")
         self._create_sublayers()
-        self._equation = LiquidEquation(
-            mode=mode,
-            horizon=horizon,
-            initial=initial,
-            euler_steps=self.euler_steps,
-            euler_guard=euler_guard,
-            delta_t=delta_t,
-            tau_epsilon=self.tau_epsilon,
-            gate_activation=self.gate_activation,
-            hidden_units=0 if self.gate_activation is None else self.phi_in.units + self.tau_in.units,
-            dtype=self._gate_dtype,
-        )
 
     def _create_sublayers(self) -> None:
         def projection(name: str) -> keras.layers.Dense:
@@ -329,10 +316,10 @@ class LAN(keras.layers.Layer):
         inputs = self._checked(inputs, mask, attention_mask)
         gate_weights = self._gate_weights()
         queries, memory = self._project(inputs, mask, attention_mask, use_causal_mask, True, gate_weights)
-        (phi, tau, horizon, logits), weights = self._solve_and_weigh(queries, memory, gate_weights)
-        if horizon is not None:
-            horizon = ops.broadcast_to(horizon, ops.shape(logits))
-        return Inspection(phi, tau, horizon, logits, weights)
+        found = self._evaluate(queries, memory, gate_weights)
+        if found.horizon is None:
+            return found
+        return found._replace(horizon=ops.broadcast_to(found.horizon, ops.shape(found.logits)))
 
     def initial_state(self, batch_size: int, window: int | None = None) -> streaming.StreamState:
         """Return the empty state from which `step` starts.
@@ -485,6 +472,22 @@ class LAN(keras.layers.Layer):
         times = horizons.per_step(t, query.shape[0], query.shape[1])
         return times, times
 
+    @property
+    def _equation(self) -> LiquidEquation:
+        hidden = self.gate_activation is not None
+        return LiquidEquation(
+            mode=self.mode,
+            horizon=self.horizon,
+            initial=self.initial,
+            euler_steps=self.euler_steps,
+            euler_guard=self.euler_guard,
+            delta_t=self.delta_t,
+            tau_epsilon=self.tau_epsilon,
+            gate_activation=self.gate_activation,
+            hidden_units=self.phi_in.units + self.tau_in.units if hidden else 0,
+            dtype=self._gate_dtype,
+        )
+
     def _gate_weights(self) -> GateWeights:
         maps = [gates.affine_of(self.phi_in), gates.affine_of(self.tau_in)]
         outputs = [gates.affine_of(self.phi_out), gates.affine_of(self.tau_out)]
@@ -525,7 +528,7 @@ class LAN(keras.layers.Layer):
                 self.query_chunk,
             )
             return ops.cast(heads, memory.values.dtype), None
-        weights = self._weights(queries, memory, gate_weights)
+        weights = self._evaluate(queries, memory, gate_weights).weights
         dropped = self.dropout_layer(weights, training=training)
         return ops.matmul(ops.cast(dropped, memory.values.dtype), memory.values), weights
 
@@ -541,7 +544,7 @@ class LAN(keras.layers.Layer):
         gate_weights = self._gate_weights()
         queries, memory = self._project(inputs, mask, attention_mask, use_causal_mask, False, gate_weights)
         _, _, value, _ = call_inputs.unpack(inputs)
-        weights = self._weights(queries, memory, gate_weights)[:, :, 0]
+        weights = self._evaluate(queries, memory, gate_weights).weights[:, :, 0]
         weights = ops.cast(self.dropout_layer(weights, training=training), self.compute_dtype)
         means = ops.matmul(weights, ops.cast(value, self.compute_dtype))
         # Keras casts the weights of a layer inside a half-precision model in that layer's own call only.
@@ -569,15 +572,12 @@ class LAN(keras.layers.Layer):
         heads, *weights = attend_in_chunks(attend, queries, memory, gate_weights, size)
         return heads, weights[0] if weights else None
 
-    def _weights(self, queries: Queries, memory: streaming.KeyMemory, gate_weights: GateWeights) -> Tensor:
-        return self._solve_and_weigh(queries, memory, gate_weights)[1]
-
-    def _solve_and_weigh(
+    def _evaluate(
         self, queries: Queries, memory: streaming.KeyMemory, gate_weights: GateWeights
-    ) -> tuple[Solution, Tensor]:
+    ) -> Inspection:
         mask = queries.mask(memory, self.window)
         solution = self._solve(queries, memory, gate_weights, mask)
-        return solution, masking.masked_softmax(solution.logits, mask)
+        return Inspection(*solution, masking.masked_softmax(solution.logits, mask))
 
     def _solve(
         self, queries: Queries, memory: streaming.KeyMemory, weights: GateWeights, mask: Tensor | None

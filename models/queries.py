@@ -102,9 +102,8 @@ def attend_in_chunks(
 
 
 def _float_fields(bundle: NamedTuple) -> dict[str, Tensor]:
-    fields = {name: x for name, x in bundle._asdict().items() if x is not None}
     return {
         name: x
-        for name, x in fields.items()
-        if keras.backend.is_float_dtype(keras.backend.standardize_dtype(x.dtype))
+        for name, x in bundle._asdict().items()
+        if x is not None and keras.backend.is_float_dtype(keras.backend.standardize_dtype(x.dtype))
     }

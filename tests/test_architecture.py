@@ -47,16 +47,6 @@ def test_recordings_do_not_know_who_replays_them():
 
 
 def test_the_layer_is_written_for_any_backend():
-    for name in (
-        "lan",
-        "queries",
-        "equation",
-        "gates",
-        "solvers",
-        "horizons",
-        "masking",
-        "streaming",
-        "chunking",
-    ):
+    for name in ("lan", *LAYER_PARTS):
         text = (ROOT / "models" / f"{name}.py").read_text(encoding="utf-8")
         assert "tensorflow" not in text, name

@@ -675,3 +675,15 @@ def test_inspection_takes_arrays_and_numbers():
 def test_inspection_needs_weights():
     with pytest.raises(ValueError, match="Build layer 'fresh' or call it once"):
         LAN(8, 2, name="fresh").inspect(X)
+
+
+@pytest.mark.parametrize(("name", "value"), [("mode", "euler"), ("mode", "steady"), ("tau_epsilon", 0.5)])
+def test_a_setting_that_is_changed_later_counts_as_the_configuration_says(name, value):
+    layer = built(8, 2, return_sequences=True)
+    before = numpy(layer(X))
+    setattr(layer, name, value)
+    other = LAN.from_config(layer.get_config())
+    other.build(X.shape)
+    other.set_weights(layer.get_weights())
+    np.testing.assert_array_equal(layer(X), other(X))
+    assert np.abs(numpy(layer(X)) - before).max() > 1e-4

@@ -46,9 +46,8 @@ def test_every_query_may_attend_every_key_unless_something_is_said():
 
 def test_a_key_needs_the_consent_of_all_masks():
     valid = np.array([[False, True, True, True, True], [True] * 5])
-    mask = queries(positions=ops.arange(T), allowed=masked("a row for each")).mask(
-        keys(valid=valid), window=3
-    )
+    asked = queries(positions=ops.arange(T), allowed=masked("a row for each"))
+    mask = asked.mask(keys(valid=valid), window=3)
     band = np.tri(T, dtype=bool) & ~np.tri(T, k=-3, dtype=bool)
     np.testing.assert_array_equal(mask, ALLOWED["a row for each"] & valid[:, None, None] & band)
 
@@ -78,10 +77,8 @@ def test_chunks_attend_as_the_whole_does(size, allowed):
 
     def attend(some: Queries, memory: KeyMemory, weights: Any) -> list[Any]:
         ages = some.times[:, None, :, None] - memory.times[:, None, None, :]
-        mask = ops.cast(some.mask(memory, window=3), "float32")
-        pairs = (
-            ops.matmul(some.queries, ops.swapaxes(memory.values, -1, -2)) * mask * ops.cast(ages, "float32")
-        )
+        factors = ops.where(some.mask(memory, window=3), ops.cast(ages, "float32"), 0.0)
+        pairs = ops.matmul(some.queries, ops.swapaxes(memory.values, -1, -2)) * factors
         return [ops.matmul(pairs, memory.values) * weights["factor"], pairs]
 
     weights = {"factor": ops.convert_to_tensor(np.float32(2.0))}
