@@ -52,8 +52,8 @@ class SafetyLimits:
         gas_rise_max_per_s: Fastest rise of the gas; it may fall at once.
         brake_max: Largest brake.
         speed_trust_s: How long a speed counts as known after it was last told.
-        hold_s: How long the last command is held when frames are broken.
-        degraded_max_s: How long frames may stay broken before the vehicle has to stop.
+        hold_s: How long the last good command is held when frames are broken.
+        degraded_max_s: How long after it frames may stay broken before the vehicle has to stop.
         degraded_brake: Brake while slowing down in DEGRADED.
         stop_brake: Brake of the minimum-risk manoeuvre.
         stop_max_s: Time after which a stop for failure counts as done even if no speed confirms it.
@@ -175,7 +175,8 @@ class Memory:
         time_s: When the last command was given.
         speed_mps: The last known speed.
         speed_time_s: When it was told.
-        state_s: Time that was commanded in the present DEGRADED or STOPPING, silences left out.
+        state_s: Time that was commanded in the present DEGRADED, since the last good command, or STOPPING;
+            silences left out.
         steering_unknown: Whether the wheels may stand elsewhere than commanded.
         silent: Whether no frame came for too long since the last command.
         failed: Whether the stop came from a failure, so that it ends in FAULT.
@@ -267,8 +268,11 @@ def _settle_state(memory: Memory, frame: Frame, limits: SafetyLimits) -> tuple[M
     failure = _failure(frame)
     if failure is None:
         if memory.state is State.DRIVING:
-            return memory, None
+            return replace(memory, state_s=0.0), None
         return _enter(memory, State.DRIVING, _WHY_DRIVING[memory.state])
+    if memory.state is State.DRIVING:
+        degraded, transition = _enter(memory, State.DEGRADED, failure)
+        return replace(degraded, state_s=memory.state_s), transition
     if memory.state is not State.DEGRADED:
         return _enter(memory, State.DEGRADED, failure)
     if memory.state_s > limits.degraded_max_s:

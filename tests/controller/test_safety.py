@@ -545,12 +545,29 @@ def exact_vehicle() -> Vehicle:
 
 def test_the_hold_lasts_as_long_as_its_limit():
     vehicle = exact_vehicle()
-    assert [vehicle.bad().gas for _ in range(4)] == [0.5, 0.5, 0.5, 0.0]
+    assert [vehicle.bad().gas for _ in range(3)] == [0.5, 0.5, 0.0]
+
+
+def test_the_hold_begins_with_the_last_good_command():
+    vehicle = exact_vehicle()
+    vehicle.step_s = 0.75
+    assert vehicle.bad().gas == 0.0
+    assert vehicle.state is State.DEGRADED
+
+
+def test_the_time_in_which_a_human_drove_is_no_hold():
+    vehicle = exact_vehicle()
+    vehicle.happens(HumanDrives())
+    vehicle.step_s = 60.0
+    vehicle.bad()
+    vehicle.step_s = 0.25
+    vehicle.bad()
+    assert vehicle.state is State.DEGRADED
 
 
 def test_the_degradation_lasts_as_long_as_its_limit():
     vehicle = exact_vehicle()
-    for _ in range(9):
+    for _ in range(8):
         vehicle.bad()
     assert vehicle.state is State.DEGRADED
     vehicle.bad()
