@@ -37,7 +37,7 @@ class RecordedFrame:
     Attributes:
         wall_time: Local time at which the frame came.
         time_s: The same on the service's clock, in seconds.
-        jpeg: The camera frame as it came; None where it was broken.
+        jpeg: The camera frame as it came; None where it was broken or the deadline passed first.
         state: The safety envelope's state.
         failure: Why there was no proposal; None where there was one.
         speed_mps: Measured speed.
@@ -96,6 +96,11 @@ class Recorder:
         """Waits until all frames are written, for a bounded time, and says whether they are."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._backlog and not self._writing, timeout_s)
+
+    @property
+    def alive(self) -> bool:
+        """Whether a drive has begun and its files are open."""
+        return self._thread is not None and self._thread.is_alive()
 
     def close(self) -> None:
         """Has what is left written and the files closed, without waiting for it."""

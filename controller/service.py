@@ -73,8 +73,9 @@ class ControllerService:
         Raises:
             ServiceFullError: There are too many already.
         """
-        self._leaving = [session for session in self._leaving if session.busy]
-        if len(self._sessions) + len(self._leaving) >= self._vehicles_max:
+        self._leaving = [session for session in self._leaving if session.busy or session.recording]
+        hanging = sum(session.busy for session in self._leaving)
+        if len(self._sessions) + hanging >= self._vehicles_max:
             raise ServiceFullError(f"{self._vehicles_max} vehicles are connected already")
         policy = self._policies()
         self._opened += 1

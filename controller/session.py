@@ -219,6 +219,11 @@ class VehicleSession:
         """Whether the vehicle's thread still runs; after `close`, a policy that hangs keeps it."""
         return self._worker.alive
 
+    @property
+    def recording(self) -> bool:
+        """Whether frames are being written, or wait for it; after `close`, a slow disk keeps them."""
+        return self._recorder is not None and self._recorder.alive
+
     def submit(self, frame: VehicleFrame, answer: Answer) -> None:
         """Takes a frame; `answer` is called exactly once with its command, soon or at the deadline."""
         now_s = self._last_frame_s = self._clock()

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from controller import recorder
 from controller.interface import Command
 from controller.redials import REDIAL_S
 from controller.safety import State
@@ -39,12 +40,40 @@ def service():
     service.shut_down()
 
 
+def standing_frame(moment_s):
+    black = Picture(np.zeros((1, 1, 3), np.uint8), b"")
+    return VehicleFrame(moment_s, lambda: black, speed_mps=0.0, steering=0.0)
+
+
 def fail(service, address):
     session = service.open(address)
     for moment_s in (0.0, 0.01, 0.02):
         session.answer_broken(moment_s, "nothing to see")
     assert session.failed
     return session
+
+
+def test_the_recording_of_who_left_before_the_last_one_came_is_waited_for(tmp_path, monkeypatch):
+    write_new = recorder._write_new
+
+    def write_slowly(path, content):
+        time.sleep(0.1)
+        write_new(path, content)
+
+    monkeypatch.setattr(recorder, "_write_new", write_slowly)
+    service = ControllerService(StillPolicy, session_settings(5.0), lambda call: call(), tmp_path)
+    first = service.open("10.0.0.1")
+    answered = threading.Semaphore(0)
+    for number in range(8):
+        first.submit(standing_frame(number / 10), lambda _command: answered.release())
+        assert answered.acquire(timeout=5.0)
+    service.close(first, "test")
+    while first.busy:
+        time.sleep(0.01)
+    service.open("10.0.0.1")
+    service.shut_down()
+    (log,) = tmp_path.glob("*/driving_log.csv")
+    assert len(log.read_text().splitlines()) == 8
 
 
 def say_something(session):
@@ -160,10 +189,7 @@ def test_a_vehicle_that_left_while_it_moved_does_not_stand_until_it_says_so(serv
     assert not service.all_stand(redial_s=0.0)
     again.stop("test")
     answered = threading.Event()
-    frame = VehicleFrame(
-        0.0, lambda: Picture(np.zeros((1, 1, 3), np.uint8), b""), speed_mps=0.0, steering=0.0
-    )
-    again.submit(frame, lambda _command: answered.set())
+    again.submit(standing_frame(0.0), lambda _command: answered.set())
     assert answered.wait(30)
     assert service.all_stand()
 
