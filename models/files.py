@@ -40,20 +40,34 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         UserError: It cannot be written, for lack of space for example.
     """
+    with telling_of(path), taking_the_place_of(path) as partial:
+        yield partial
+
+
+@contextmanager
+def taking_the_place_of(path: Path) -> Iterator[Path]:
+    """As `replacing`, for work that may fail for reasons of its own: raises OSError as it comes."""
+    if _is_device(path):
+        yield path
+        return
+    place = path.resolve()
+    place.parent.mkdir(parents=True, exist_ok=True)
+    partial = _partial(place)
     try:
-        if _is_device(path):
-            yield path
-            return
-        place = path.resolve()
-        place.parent.mkdir(parents=True, exist_ok=True)
-        partial = _partial(place)
-        try:
-            yield partial
-            partial.replace(place)
-        finally:
-            partial.unlink(missing_ok=True)
+        yield partial
+        partial.replace(place)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def telling_of(path: Path) -> Iterator[None]:
+    """Raises UserError where an OSError says that a file cannot be written."""
+    try:
+        yield
     except OSError as error:
-        raise _cannot_write(path, error) from error
+        why = error.strerror or error
+        raise UserError(f"{path} cannot be written ({why}): make room, or choose another place.") from error
 
 
 def is_file(path: Path) -> bool:
@@ -76,12 +90,10 @@ def write_text(path: Path, text: str) -> None:
     """Writes text; a reader sees the old file or the new one, never a part."""
     if is_stdout(path):
         # Opened by its name, a file that standard output goes to would lose what is in it.
-        try:
+        with telling_of(path):
             sys.stdout.flush()
             with os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8") as stdout:
                 stdout.write(text)
-        except OSError as error:
-            raise _cannot_write(path, error) from error
         return
     with replacing(path) as partial:
         partial.write_text(text, encoding="utf-8")
@@ -104,11 +116,6 @@ def read_json(path: Path) -> Any:
         raise UserError(
             f"{path} cannot be read ({error}): restore it, or delete it to have it made again."
         ) from None
-
-
-def _cannot_write(path: Path, error: OSError) -> UserError:
-    why = error.strerror or error
-    return UserError(f"{path} cannot be written ({why}): make room, or choose another place.")
 
 
 def _reason(error: Exception) -> object:

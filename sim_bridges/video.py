@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import UserError
-from models.files import check_writable, replacing
+from models.files import check_writable, taking_the_place_of, telling_of
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -145,7 +145,8 @@ def filming(path: Path, steps_per_second: float) -> Iterator[Video]:
         UserError: As of `check_video`, or it cannot be written after all.
     """
     check_video(path)
-    with replacing(path) as partial:
+    with taking_the_place_of(path) as partial:
         video: Video = _KINDS[path.suffix.lower()](partial, steps_per_second)
         yield video
-        video.close()
+        with telling_of(path):
+            video.close()

@@ -35,7 +35,7 @@ def test_all_pictures_are_in_the_film(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", ["drive.mp4", "drive.gif"])
-@pytest.mark.parametrize("error", [KeyboardInterrupt, UserError])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, UserError, BrokenPipeError])
 def test_a_film_that_is_broken_off_leaves_the_old_one(tmp_path, name, error):
     write(tmp_path / name)
     before = (tmp_path / name).read_bytes()
