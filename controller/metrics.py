@@ -37,8 +37,8 @@ class Metrics:
     Attributes:
         latency: Seconds by stage: `decode`, `policy`, and `total` from the arrival of a frame to its command.
         frames: Frames that got a command, by the state in which it was given.
-        dropped: Frames that got none, by reason: `replaced` by a newer one, `folded` with a surplus chain,
-            `late` after the deadline had been answered.
+        dropped: Frames that led to no command, by reason: `replaced` by a newer one, `folded` with a surplus
+            chain, `late`: what the policy proposed came after the deadline had been answered.
         failures: Frames that got a command without a proposal, by kind: `broken`, `policy` or `deadline`.
         transitions: Changes of state.
         restarts: Restarts of a stalled telemetry chain.
@@ -60,7 +60,7 @@ class Metrics:
             "liquid_drive_frames", "Frames that got a command", ["state"], registry=registry
         )
         self.dropped = Counter(
-            "liquid_drive_dropped_frames", "Frames without a command", ["reason"], registry=registry
+            "liquid_drive_dropped_frames", "Frames that led to no command", ["reason"], registry=registry
         )
         self.failures = Counter(
             "liquid_drive_failures", "Frames without a proposal", ["kind"], registry=registry
