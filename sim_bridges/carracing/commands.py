@@ -69,7 +69,7 @@ def carracing(
         driven = [_drive_shown(console, car, policy, track, film) for track in evaluation.seeds]
         environment.close()
         results = report(evaluation, manifest, driven)
-        write_and_show(json_file, results, lambda: _show_summary(console, driven))
+        write_and_show(json_file, results, lambda: _show_summary(console, results))
     if video:
         console.print(f"Video: {video}", markup=False, soft_wrap=True)
 
@@ -104,7 +104,7 @@ def evaluate(
             mean = np.mean([e.score for e in driven])
             bars.update(task, advance=1, description=f"Driving, mean so far {mean:.1f}")
     results = report(evaluation, manifest, driven)
-    write_and_show(json_file, results, lambda: _show_summary(console, driven))
+    write_and_show(json_file, results, lambda: _show_summary(console, results))
     if update_manifest:
         note_scores(evaluation, manifest, driven)
 
@@ -142,20 +142,17 @@ def _latency(latencies_s: list[float]) -> str:
     return f"command after {found['p50']:.1f} ms (p50), {found['p99']:.1f} ms (p99)"
 
 
-def _show_summary(console: Console, episodes: list[Episode]) -> None:
-    from sim_bridges.carracing.evaluation import latency_ms, summary
-
-    result = summary(episodes)
-    table = Table(title=f"{len(episodes)} episode{'s' if len(episodes) > 1 else ''}")
+def _show_summary(console: Console, results: dict[str, Any]) -> None:
+    count = len(results["episodes"])
+    table = Table(title=f"{count} episode{'s' if count > 1 else ''}")
     for heading in ("mean score", "std", "min", "complete laps", "p50", "p99"):
         table.add_column(heading, justify="right")
-    latency = latency_ms(episodes)
     table.add_row(
-        f"{result['mean']:.1f}",
-        f"{result['std']:.1f}",
-        f"{result['min']:.1f}",
-        f"{result['laps_share']:.0%}",
-        f"{latency['p50']:.1f} ms",
-        f"{latency['p99']:.1f} ms",
+        f"{results['mean']:.1f}",
+        f"{results['std']:.1f}",
+        f"{results['min']:.1f}",
+        f"{results['laps_share']:.0%}",
+        f"{results['latency_ms']['p50']:.1f} ms",
+        f"{results['latency_ms']['p99']:.1f} ms",
     )
     console.print(table)

@@ -70,11 +70,6 @@ def percentiles_ms(latencies_s: list[float]) -> dict[str, float]:
     return {"p50": float(p50), "p99": float(p99)}
 
 
-def latency_ms(episodes: list[Episode]) -> dict[str, float]:
-    """Returns the median and the 99th percentile of the time from a frame to its command, in milliseconds."""
-    return percentiles_ms([latency_s for episode in episodes for latency_s in episode.latencies_s])
-
-
 def report(evaluation: Evaluation, manifest: Manifest, episodes: list[Episode]) -> dict[str, Any]:
     """Returns all results in a form that JSON can hold.
 
@@ -93,7 +88,7 @@ def report(evaluation: Evaluation, manifest: Manifest, episodes: list[Episode]) 
         "runtime": evaluation.runtime.value,
         "drop_frames": evaluation.drop_frames,
         **summary(episodes),
-        "latency_ms": latency_ms(episodes),
+        "latency_ms": percentiles_ms([each_s for episode in episodes for each_s in episode.latencies_s]),
         "episodes": rows,
         "versions": versions(),
     }

@@ -6,7 +6,16 @@ with its last command. This module only counts; it sends nothing and reads no cl
 """
 
 import enum
-from dataclasses import dataclass
+
+STALL_S = 1.0
+"""Silence after which a chain counts as stalled and is restarted."""
+
+RESTART_GAP_MAX_S = 8.0
+"""Longest time between two restarts of a chain that stays silent."""
+
+SETTLE_S = 0.1
+"""Least quiet time that is awaited after a restart before the reply, because the simulator may have been slow
+and not stalled; then its telemetry and the restart's arrive together and have to be joined."""
 
 
 class Verdict(enum.Enum):
@@ -22,33 +31,14 @@ class Verdict(enum.Enum):
     """Send no reply: its chain is one too many."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChainRules:
-    """The times by which a chain is judged.
-
-    Attributes:
-        stall_s: Silence after which the chain counts as stalled and is restarted.
-        restart_gap_max_s: Longest time between two restarts of a chain that stays silent.
-        settle_s: Least quiet time that is awaited after a restart before the reply, because the simulator may
-            have been slow and not stalled; then its telemetry and the restart's arrive together and have to
-            be joined.
-    """
-
-    stall_s: float = 1.0
-    restart_gap_max_s: float = 8.0
-    settle_s: float = 0.1
-
-
 class Chain:
     """Counts the telemetries and replies of one simulator.
 
     Args:
         starts: Telemetries that the client sends by itself when it connects: two by the shipped simulator.
-        rules: The times by which the chain is judged.
     """
 
-    def __init__(self, starts: int, rules: ChainRules | None = None) -> None:
-        self._rules = rules or ChainRules()
+    def __init__(self, starts: int) -> None:
         self._starts_left = starts
         self._under_way = starts
         self._started = False
@@ -65,7 +55,7 @@ class Chain:
         self._started = True
         self._starts_left = max(0, self._starts_left - 1)
         self._under_way = max(0, self._under_way - 1)
-        self._restart_at_s = now_s + self._rules.stall_s
+        self._restart_at_s = now_s + STALL_S
         if self._waiting:
             if self._settled_at_s is not None:
                 self._settle(now_s)
@@ -90,7 +80,7 @@ class Chain:
         self._restarts = 0
         self._settled_at_s = None
         self._replied_s = now_s
-        self._restart_at_s = now_s + self._rules.stall_s
+        self._restart_at_s = now_s + STALL_S
 
     def alive(self, now_s: float) -> bool:
         """Says whether the chain has started and not stalled."""
@@ -104,13 +94,13 @@ class Chain:
         """Takes note of an event that was sent to restart the chain."""
         self._under_way += 1
         self._restarts += 1
-        gap_s = self._rules.stall_s * 2**self._restarts
-        self._restart_at_s = now_s + min(gap_s, self._rules.restart_gap_max_s)
+        gap_s = STALL_S * 2**self._restarts
+        self._restart_at_s = now_s + min(gap_s, RESTART_GAP_MAX_S)
 
     def _settle(self, now_s: float) -> None:
         """Waits for telemetries that may be under way, or no longer once all of them have arrived.
 
         One that answers the last restart may be almost a round trip behind.
         """
-        quiet_s = max(self._rules.settle_s, 1.2 * self._round_trip_s)
+        quiet_s = max(SETTLE_S, 1.2 * self._round_trip_s)
         self._settled_at_s = now_s + quiet_s if self._under_way else now_s

@@ -5,9 +5,7 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim_bridges.udacity.chain import Chain, ChainRules, Verdict
-
-RULES = ChainRules(stall_s=1.0, restart_gap_max_s=8.0, settle_s=0.1)
+from sim_bridges.udacity.chain import Chain, Verdict
 
 
 @dataclass
@@ -61,7 +59,7 @@ class World:
 
 
 def world(starts: list[float], delay_s: float = 0.02, think_s: float = 0.0) -> World:
-    return World(Chain(2, RULES), delay_s, think_s, to_server=list(starts))
+    return World(Chain(2), delay_s, think_s, to_server=list(starts))
 
 
 delays = st.floats(0.01, 0.3)
@@ -77,7 +75,7 @@ def test_two_start_telemetries_become_one_chain(apart_s, delay_s, think_s):
 
 
 def test_the_second_start_telemetry_gets_no_reply():
-    chain = Chain(2, RULES)
+    chain = Chain(2)
     assert chain.telemetry(0.0) is Verdict.ANSWER
     chain.replied(0.001)
     assert chain.telemetry(0.002) is Verdict.FOLD
@@ -85,7 +83,7 @@ def test_the_second_start_telemetry_gets_no_reply():
 
 
 def test_the_second_start_telemetry_replaces_the_first_while_that_waits():
-    chain = Chain(2, RULES)
+    chain = Chain(2)
     assert chain.telemetry(0.0) is Verdict.ANSWER
     assert chain.telemetry(0.001) is Verdict.REPLACE
     chain.replied(0.002)
@@ -93,7 +91,7 @@ def test_the_second_start_telemetry_replaces_the_first_while_that_waits():
 
 
 def test_a_telemetry_that_waits_for_its_reply_is_no_stall():
-    chain = Chain(1, RULES)
+    chain = Chain(1)
     chain.telemetry(0.0)
     assert not chain.stalled(5.0)
     assert chain.alive(5.0)
@@ -103,7 +101,7 @@ def test_a_telemetry_that_waits_for_its_reply_is_no_stall():
 
 
 def test_a_modern_client_starts_with_one_telemetry():
-    chain = Chain(1, RULES)
+    chain = Chain(1)
     assert chain.telemetry(0.0) is Verdict.ANSWER
     chain.replied(0.001)
     assert chain.telemetry(0.002) is Verdict.ANSWER
@@ -138,7 +136,7 @@ def test_a_paused_simulator_has_one_chain_when_it_goes_on():
 
 
 def test_what_answers_the_restarts_is_joined_although_it_comes_piece_by_piece():
-    chain = Chain(1, RULES)
+    chain = Chain(1)
     chain.telemetry(0.0)
     chain.replied(0.0)
     chain.restarted(1.0)
@@ -152,7 +150,7 @@ def test_what_answers_the_restarts_is_joined_although_it_comes_piece_by_piece():
 
 
 def test_after_a_restart_the_reply_waits_a_little_longer_than_a_round_trip():
-    chain = Chain(1, RULES)
+    chain = Chain(1)
     chain.telemetry(0.0)
     chain.replied(0.0)
     chain.telemetry(0.2)
@@ -180,7 +178,7 @@ def test_whatever_happens_one_chain_is_left(happenings, delay_s):
 
 
 def test_restarts_grow_rarer_while_nothing_answers():
-    chain = Chain(2, RULES)
+    chain = Chain(2)
     chain.telemetry(0.0)
     chain.replied(0.0)
     restarts = []
@@ -194,5 +192,5 @@ def test_restarts_grow_rarer_while_nothing_answers():
 
 
 def test_nothing_is_restarted_before_the_first_telemetry():
-    assert not Chain(2, RULES).stalled(100.0)
-    assert not Chain(2, RULES).alive(100.0)
+    assert not Chain(2).stalled(100.0)
+    assert not Chain(2).alive(100.0)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sim_bridges.udacity.chain import ChainRules
+from sim_bridges.udacity.chain import RESTART_GAP_MAX_S
 from sim_bridges.udacity.replay.direct import drive_directly
 from sim_bridges.udacity.replay.metrics import score
 from sim_bridges.udacity.replay.options import DriveOptions
@@ -70,7 +70,7 @@ def test_a_car_without_frames_is_told_to_roll_as_by_the_service(drawn):
     record = drive(drawn, pacing=Pacing(drop_frames=0.97))
     rolling = len(record.command_s) - 1 - len(record.latency_s)
     assert rolling > 0
-    assert np.diff(record.command_s[1:]).max() < ChainRules().restart_gap_max_s
+    assert np.diff(record.command_s[1:]).max() < RESTART_GAP_MAX_S
 
 
 def test_the_same_drive_is_the_same(drawn):
