@@ -39,6 +39,7 @@ def test_an_episode_ends_where_the_car_leaves_the_field():
     assert episode.frames == len(scores) == len(policy.seen) == len(episode.latencies_s)
     assert 300 < episode.frames < 400
     assert episode.score == pytest.approx(scores[-1])
+    assert scores[-1] - scores[-2] == -100
     assert 0 < episode.tiles_visited_share < 0.5
     assert episode.lap_s is None
 

@@ -72,12 +72,19 @@ def uninterrupted(tmp_path_factory):
     return work, checkpoint.load(train(work))
 
 
+def before_the_last_round(work: Path, uninterrupted: Path) -> Path:
+    """A folder in which all but the last round is trained."""
+    shutil.copytree(uninterrupted, work)
+    for path in work.glob("round-1.*"):
+        path.unlink()
+    return work
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("steps", [1, 5])
-def test_killed_and_resumed_gives_the_weights_of_an_uninterrupted_training(tmp_path, uninterrupted, steps):
-    work = prepare(tmp_path)
+def test_killed_and_resumed_gives_the_weights_of_an_uninterrupted_training(tmp_path, uninterrupted):
+    work = before_the_last_round(tmp_path / "work", uninterrupted[0])
     with pytest.raises(KilledError):
-        train(work, DyingProgress(steps))
+        train(work, DyingProgress(5))
     assert not round_weights(work, 1).exists()
     resumed = checkpoint.load(train(work)).network
     for one, other in zip(resumed.get_weights(), uninterrupted[1].network.get_weights(), strict=True):
@@ -89,7 +96,7 @@ def test_a_round_whose_manifest_was_not_written_is_finished(tmp_path, uninterrup
     def die(*_):
         raise KilledError
 
-    work = prepare(tmp_path)
+    work = before_the_last_round(tmp_path / "work", uninterrupted[0])
     with monkeypatch.context() as patched:
         patched.setattr(checkpoint.Manifest, "write", die)
         with pytest.raises(KilledError):
@@ -156,10 +163,7 @@ def test_training_tracks_are_never_those_of_the_evaluation():
 
 @pytest.mark.slow
 def test_what_a_round_cannot_go_on_from_or_write_is_named(tmp_path, uninterrupted):
-    work = tmp_path / "work"
-    shutil.copytree(uninterrupted[0], work)
-    for path in work.glob("round-1.*"):
-        path.unlink()
+    work = before_the_last_round(tmp_path / "work", uninterrupted[0])
     (work / "round-1.csv").mkdir()
     with pytest.raises(UserError, match=r"round-1\.csv cannot be written"):
         train(work)

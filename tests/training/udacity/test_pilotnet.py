@@ -16,17 +16,6 @@ def test_the_generator_makes_batches_of_prepared_frames(recording):
     assert 0 <= frames.min() < frames.max() <= 255
 
 
-@pytest.mark.slow
-def test_training_writes_a_file_that_the_service_loads(recording, tmp_path):
-    weights = tmp_path / "pilotnet.keras"
-    recipe = PilotnetRecipe(epochs=2, batches=2, batch_size=8)
-    train(recording, recipe, weights, tmp_path / "unfinished.keras", lambda _batches=1: None)
-    network = load_published(weights)
-    frames = np.random.default_rng(0).integers(0, 255, (2, 66, 200, 3)).astype(np.float32)
-    assert network(frames).shape == (2, 1)
-    assert [w.shape for w in network.get_weights()] == [w.shape for w in build().get_weights()]
-
-
 def test_a_batch_depends_on_seed_epoch_and_index_alone(recording):
     def batch(seed: int, epoch: int, index: int, before: int = 0) -> np.ndarray:
         generator = FrameGenerator(recording, PilotnetRecipe(seed=seed, batch_size=7))
@@ -41,7 +30,7 @@ def test_a_batch_depends_on_seed_epoch_and_index_alone(recording):
 
 
 @pytest.mark.slow
-def test_a_killed_training_goes_on_to_the_same_weights(recording, tmp_path):
+def test_a_killed_training_goes_on_to_the_same_weights_in_a_file_that_the_service_loads(recording, tmp_path):
     recipe = PilotnetRecipe(epochs=3, batches=2, batch_size=8)
     shown: list[int] = []
 
@@ -65,10 +54,12 @@ def test_a_killed_training_goes_on_to_the_same_weights(recording, tmp_path):
     shown.clear()
     train(recording, recipe, resumed, tmp_path / "other.keras", show)
     assert shown == [6]  # There was nothing left to train.
-    for expected, found in zip(
-        load_published(whole).get_weights(), load_published(resumed).get_weights(), strict=True
-    ):
+    network = load_published(resumed)
+    for expected, found in zip(load_published(whole).get_weights(), network.get_weights(), strict=True):
         np.testing.assert_allclose(found, expected, atol=1e-6)
+    frames = np.random.default_rng(0).integers(0, 255, (2, 66, 200, 3)).astype(np.float32)
+    assert network(frames).shape == (2, 1)
+    assert [w.shape for w in network.get_weights()] == [w.shape for w in build().get_weights()]
 
 
 def zipped(**files: bytes) -> bytes:

@@ -1,4 +1,5 @@
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -56,6 +57,27 @@ def trainer(recording, drives: Path, work: Path, scores: list[float], progress: 
     return Trainer(work, Collection(drives, (recording,), RECIPE), lambda _: next(left), [], progress)
 
 
+@pytest.fixture(scope="module")
+def whole(recording, drives, tmp_path_factory) -> Path:
+    """The weights of a training that nothing interrupted."""
+    return trainer(recording, drives, tmp_path_factory.mktemp("whole"), [3.0, 1.0, 2.0]).run()
+
+
+@pytest.fixture(scope="module")
+def first_round(recording, drives, tmp_path_factory) -> Path:
+    """The folder of a training that was killed after its first round."""
+    work = tmp_path_factory.mktemp("killed")
+    with pytest.raises(KilledError):
+        trainer(recording, drives, work, [3.0], DyingProgress()).run()
+    return work
+
+
+@pytest.fixture
+def killed(first_round, tmp_path) -> Path:
+    """A copy of that folder."""
+    return shutil.copytree(first_round, tmp_path / "killed")
+
+
 @pytest.mark.slow
 def test_drives_that_exist_are_kept_and_a_lost_one_is_made_anew_as_it_was(recording, drives):
     files = sorted(drives.glob("*.npz"))
@@ -71,11 +93,8 @@ def test_drives_that_exist_are_kept_and_a_lost_one_is_made_anew_as_it_was(record
 
 
 @pytest.mark.slow
-def test_a_killed_training_goes_on_to_the_same_weights(recording, drives, tmp_path):
-    whole = trainer(recording, drives, tmp_path / "whole", [3.0, 1.0, 2.0]).run()
-    with pytest.raises(KilledError):
-        trainer(recording, drives, tmp_path / "killed", [3.0], DyingProgress()).run()
-    resumed = trainer(recording, drives, tmp_path / "killed", [1.0, 2.0]).run()
+def test_a_killed_training_goes_on_to_the_same_weights(recording, drives, whole, killed):
+    resumed = trainer(recording, drives, killed, [1.0, 2.0]).run()
     assert whole.name == resumed.name == "round-2.weights.h5"
     first, second = (checkpoint.load(path).network.get_weights() for path in (whole, resumed))
     for one, other in zip(first, second, strict=True):
@@ -95,11 +114,9 @@ def test_it_ends_when_the_score_gets_no_better(recording, drives, tmp_path):
 
 
 @pytest.mark.slow
-def test_what_an_unfinished_training_left_broken_is_named(recording, drives, tmp_path):
-    with pytest.raises(KilledError):
-        trainer(recording, drives, tmp_path, [3.0], DyingProgress()).run()
-    resumed = trainer(recording, drives, tmp_path, [])
-    state, history = tmp_path / "round-1.keras", tmp_path / "history.json"
+def test_what_an_unfinished_training_left_broken_is_named(recording, drives, killed):
+    resumed = trainer(recording, drives, killed, [])
+    state, history = killed / "round-1.keras", killed / "history.json"
     state.write_bytes(state.read_bytes()[:1000])
     with pytest.raises(UserError, match=r"round-1\.keras cannot be read"):
         resumed.run()
@@ -133,6 +150,5 @@ def test_broken_drives_are_named(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_judge_drives_a_network_in_closed_loop(recording, drives, tmp_path):
-    weights = trainer(recording, drives, tmp_path, [3.0, 2.0, 1.0]).run()
-    assert 0 < judge(weights, (recording,)) < np.inf
+def test_the_judge_drives_a_network_in_closed_loop(recording, whole):
+    assert 0 < judge(whole, (recording,)) < np.inf
