@@ -524,6 +524,14 @@ def test_the_human_hands_back_at_rest_even_if_the_wheels_moved_fast():
     assert vehicle.memory.steering_unknown is False
 
 
+@pytest.mark.parametrize(("failed", "end"), [(True, State.FAULT), (False, State.STOPPING)])
+def test_who_is_stopped_after_a_failure_ends_in_fault(failed, end):
+    vehicle = Vehicle()
+    vehicle.happens(StopOrder("dialled again", failed))
+    vehicle.good(speed_mps=0.0)
+    assert vehicle.state is end
+
+
 def test_a_human_in_a_stop_does_not_end_it_but_moves_the_wheels():
     vehicle = in_state(State.STOPPING)
     vehicle.happens(HumanDrives())
@@ -553,6 +561,16 @@ def test_the_hold_begins_with_the_last_good_command():
     vehicle.step_s = 0.75
     assert vehicle.bad().gas == 0.0
     assert vehicle.state is State.DEGRADED
+
+
+def test_after_a_silence_broken_frames_count_again():
+    vehicle = exact_vehicle()
+    vehicle.happens(Silence("no frame came"))
+    vehicle.step_s = 60.0
+    vehicle.bad()
+    assert vehicle.state is State.DEGRADED
+    vehicle.bad()
+    assert vehicle.state is State.STOPPING
 
 
 def test_the_time_in_which_a_human_drove_is_no_hold():
