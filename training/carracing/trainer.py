@@ -123,7 +123,7 @@ class Trainer:
             network = LanDriver(image_shape=(PREPROCESSING.height, PREPROCESSING.width, 3))
             network.build()
         steps = recipe.epochs(number) * recipe.batches
-        optimizer = averaged_adamw(recipe.learning_rate, steps, momentum=0.995)
+        optimizer = averaged_adamw(network, recipe.learning_rate, steps, momentum=0.995)
         network.compile(optimizer=optimizer, loss=command_loss)
         return network
 

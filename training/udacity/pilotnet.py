@@ -148,4 +148,5 @@ def _new(recipe: PilotnetRecipe) -> keras.Model:
     keras.utils.set_random_seed(recipe.seed)
     network = build()
     network.compile(keras.optimizers.Adam(recipe.learning_rate), loss="mean_squared_error")
+    network.optimizer.build(network.trainable_variables)  # Else the training step is traced twice.
     return network

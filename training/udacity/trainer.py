@@ -121,7 +121,7 @@ class Trainer:
         network = LanDriver((PREPROCESSING.height, PREPROCESSING.width, 3), FILTERS, pedals=False)
         network.build()
         steps = self.recipe.rounds * self.recipe.batches
-        optimizer = averaged_adamw(self.recipe.learning_rate, steps, momentum=0.99)
+        optimizer = averaged_adamw(network, self.recipe.learning_rate, steps, momentum=0.99)
         network.compile(optimizer=optimizer, loss="mean_squared_error")
         return network
 

@@ -40,7 +40,8 @@ def train(
     """
     steps = epochs * len(batches)
     momentum = max(0.0, 1 - 1 / (AVERAGED_SHARE * steps))
-    network.compile(optimizer=averaged_adamw(rate, steps, momentum), loss=loss, jit_compile=False)
+    optimizer = averaged_adamw(network, rate, steps, momentum)
+    network.compile(optimizer=optimizer, loss=loss, jit_compile=False)
     clock = _Clock(batches)
     history = network.fit(batches, epochs=epochs, verbose=0, callbacks=[clock])
     wanted, given = answers(network, validation)
