@@ -14,7 +14,10 @@ from training.carracing.recipe import Recipe
 
 
 def write_report(work: Path, recipe: Recipe) -> None:
-    """Writes `report.json` and `report.png` into the working folder of a finished training."""
+    """Writes `report.json` and `report.png` into the working folder of a finished training.
+
+    Losses are those of the weights before averaging; the file of a round holds averaged ones.
+    """
     rounds = [
         {
             "round": number,
@@ -62,7 +65,11 @@ def _plot(rounds: list[dict[str, Any]], path: Path) -> None:
     ends = np.cumsum([len(entry["loss"]) for entry in rounds])[:-1]
     for end in ends:
         losses.axvline(end + 0.5, color="0.8", linewidth=0.8)
-    losses.set(title="Loss (lines between rounds)", xlabel="epoch", ylabel="weighted squared error")
+    losses.set(
+        title="Loss before averaging weights (lines between rounds)",
+        xlabel="epoch",
+        ylabel="weighted squared error",
+    )
     losses.legend()
     numbers = [entry["round"] for entry in rounds]
     for key, label in (("score_all_frames", "all frames"), ("score_dropped_frames", "0 to 85 % dropped")):

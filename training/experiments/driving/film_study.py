@@ -66,7 +66,7 @@ class FilmStudy(Table):
     """A table of networks that look at frames.
 
     Metrics measure either targets `(N, ...)` and outputs `(N, outputs)` of frames from drives for test, or,
-    with rides, the study's `rides` and the `RideScores` of each share of lost frames.
+    with rides, the scores at each share of lost frames and the validation loss.
 
     Attributes:
         source: The drives to learn from.
