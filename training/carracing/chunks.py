@@ -44,7 +44,7 @@ class Chunks(keras.utils.PyDataset):
         batches: int,
         seed: int,
     ) -> None:
-        super().__init__(workers=1, max_queue_size=8)
+        super().__init__()
         self._demonstrations = [d for d in demonstrations if len(d.images) >= length]
         if not self._demonstrations:
             raise ValueError(f"A chunk needs a drive of at least {length} frames, and there is none.")

@@ -33,7 +33,7 @@ class Cell:
 
     def path(self, out: Path) -> Path:
         """Returns where its result lies."""
-        return folder_of(out, self.study, self.contender) / f"seed-{self.seed}.json"
+        return out / _slug(self.study.title) / _slug(self.contender.name) / f"seed-{self.seed}.json"
 
     def content(
         self,
@@ -226,11 +226,6 @@ def _contenders(experiment: Experiment) -> list[Contender]:
     for study in sorted(experiment.studies, key=lambda study: -len(study.contenders)):
         found += [contender for contender in study.contenders if contender not in found]
     return found
-
-
-def folder_of(out: Path, study: Table, contender: Contender) -> Path:
-    """Returns where the results of a contender in a table lie."""
-    return out / _slug(study.title) / _slug(contender.name)
 
 
 def _slug(title: str) -> str:

@@ -19,7 +19,7 @@ from training.experiments.driving.ride import Driver, ride_all
 from training.experiments.driving.training import VALIDATION_BATCHES, answers, train
 from training.experiments.driving.window_driver import WindowDriver
 from training.experiments.inspection import SEQUENCES, inspect
-from training.experiments.runner import TUNING_SEED, Cell, Runner, choose_rate, folder_of, read_result
+from training.experiments.runner import TUNING_SEED, Cell, Runner, choose_rate, read_result
 from training.experiments.study import Budget
 from training.experiments.trainee import Training
 
@@ -57,7 +57,7 @@ class Job:
 
     def path(self, kind: str) -> Path:
         """Returns where something of this network lies."""
-        return folder_of(self.out, self.study, BY_NAME[self.contender]) / f"seed-{self.seed}.{kind}"
+        return self.cell.path(self.out).with_suffix(f".{kind}")
 
     @property
     def is_finished(self) -> bool:
@@ -153,7 +153,7 @@ def _choose_rate(job: Job) -> float:
         network = job.network(TUNING_SEED)
         return _fit(job, network, TUNING_SEED, rate, job.budget.tuning_epochs).best_loss
 
-    return choose_rate(job.budget, job.path("weights").parent, trial)
+    return choose_rate(job.budget, job.cell.path(job.out).parent, trial)
 
 
 def _attention(network: WindowDriver, batches: keras.utils.PyDataset) -> dict[str, Any] | None:

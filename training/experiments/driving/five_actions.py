@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim_bridges.carracing.environment import DISCRETE_COMMANDS
+from sim_bridges.carracing.environment import DISCRETE_COMMANDS, as_action
 from training.carracing.expert import DrivingStyle, Expert
 
 # Of Gymnasium's car_dynamics: the largest angle of the front wheels, and how far they turn in a frame.
@@ -89,8 +89,7 @@ class DiscreteExpert:
 
 def command_of(action: int) -> NDArray[np.float32]:
     """Returns steering, gas and brake of an action."""
-    chosen = DISCRETE_COMMANDS[action]
-    return np.array([chosen.steering, chosen.gas, chosen.brake], np.float32)
+    return as_action(DISCRETE_COMMANDS[action])
 
 
 def _turned(angle: float, wanted: float) -> float:

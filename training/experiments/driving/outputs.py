@@ -7,11 +7,11 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from sim_bridges.carracing.environment import DISCRETE_COMMANDS
+from sim_bridges.carracing.environment import DISCRETE_COMMANDS, as_action
 
 Tensor = Any
 
-OFFERED = np.array([[c.steering, c.gas, c.brake] for c in DISCRETE_COMMANDS], np.float32)
+OFFERED = np.stack([as_action(command) for command in DISCRETE_COMMANDS])
 
 
 def command_head(hidden: Tensor) -> Tensor:

@@ -92,7 +92,7 @@ def _difference(shared: Row, study: Table, drop_share: str, scores: list[NDArray
     tracks = len(by_track)
     return {
         **shared,
-        "dataset": f"{study.dataset}, {study.protocol}",
+        "dataset": study.title,
         "protocol": f"what LAN, elapsed scores more, track by track ({tracks} tracks, ± standard error)",
         "metric": f"at {float(drop_share):.0%} lost",
         "smaller_is_better": None,

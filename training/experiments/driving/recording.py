@@ -82,7 +82,7 @@ class _RecordedChunks(keras.utils.PyDataset):
     """Batches of chunks: `frames`, `times_s` and steering."""
 
     def __init__(self, laps: _Laps, seed: int, count: int) -> None:
-        super().__init__(workers=1)
+        super().__init__()
         self._laps, self._seed, self._count, self.epoch = laps, seed, count, 0
 
     def __len__(self) -> int:
