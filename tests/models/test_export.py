@@ -141,13 +141,6 @@ def test_no_manifest_of_other_weights_is_written_over(tmp_path):
     assert (tmp_path / "package.json").read_text() == '{"name": "mine"}'
 
 
-def test_saving_other_weights_forgets_the_exported_file(tmp_path):
-    weights = save_small_checkpoint(tmp_path / "small.weights.h5")
-    export.export(weights)
-    manifest = manifest_of(weights)
-    assert checkpoint.save(weights, checkpoint.load(weights).network, manifest).exported is None
-
-
 def test_a_network_that_comes_out_differently_is_refused(tmp_path, monkeypatch):
     weights = save_small_checkpoint(tmp_path / "small.weights.h5")
     monkeypatch.setattr(export, "TOLERANCE", -1.0)

@@ -12,7 +12,7 @@ def test_completes_laps_fast(seed):
     assert expert_score(seed) > 900
 
 
-@pytest.mark.parametrize(("drop_share", "least"), zip(DROP_SHARES[1:], (900, 800), strict=True))
+@pytest.mark.parametrize(("drop_share", "least"), list(zip(DROP_SHARES[1:], (900, 800), strict=True)))
 def test_careful_styles_complete_laps_with_held_commands(drop_share, least):
     scores = [expert_score(seed, drop_share) for seed in (1, 2, 3, 4)]
     assert np.mean(scores) > least

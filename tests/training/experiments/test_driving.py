@@ -107,11 +107,10 @@ def test_many_cars_drive_as_they_would_alone():
 
 
 def test_the_discrete_expert_completes_a_lap():
-    ride = Ride(9_001, 0.0, limit=1000)
+    ride = Ride(9_001, 1.0, limit=1000)
     expert = DiscreteExpert(ride.environment.track, STYLE, PRIORITIES)
     while not ride.finished:
         ride.tell(command_of(expert.act(ride.environment.car)))
-        ride._drop_share = 1.0  # Nobody looks, so nothing needs to be drawn.
         ride.advance()
     assert ride.lap_complete
     assert ride.score > 860
