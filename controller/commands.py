@@ -1,5 +1,6 @@
 """The command `export`, and what the commands share: options, and how they end."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,7 +9,8 @@ import typer
 from rich.console import Console
 
 from controller.runtime import RuntimeChoice
-from models.files import is_stdout, write_json
+from models.errors import UserError
+from models.files import check_writable, is_stdout, write_json
 
 RuntimeOption = Annotated[
     RuntimeChoice,
@@ -29,6 +31,27 @@ DropFramesOption = Annotated[
     ),
 ]
 JsonOption = Annotated[Path | None, typer.Option("--json", help="Write all results to this file.")]
+
+
+def check_results(json_file: Path | None) -> None:
+    """Makes sure that results can be written, in place of nothing but earlier ones.
+
+    Raises:
+        UserError: They cannot, or the file holds something else, weights or their manifest for example.
+    """
+    if json_file is None:
+        return
+    check_writable(json_file)
+    if json_file.is_file() and not is_stdout(json_file) and not _holds_results(json_file):
+        raise UserError(f"{json_file} holds something else than results: choose another name for them.")
+
+
+def _holds_results(file: Path) -> bool:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8") or "{}")
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and "format" not in content
 
 
 def write_and_show(json_file: Path | None, results: Any, show: Callable[[], None]) -> None:

@@ -15,6 +15,7 @@ from controller.commands import (
     JsonOption,
     RuntimeOption,
     WeightsOption,
+    check_results,
     console_beside,
     write_and_show,
 )
@@ -60,8 +61,7 @@ def carracing(
     evaluation = Evaluation(weights, episodes, seed, drop_frames, runtime)
     manifest = manifest_of(weights)
     policy = load_policy_factory(weights, runtime)()
-    if json_file:
-        check_writable(json_file)
+    check_results(json_file)
     console = console_beside(json_file)
     with filming(video, FRAMES_PER_SECOND) if video else nullcontext() as film:
         environment = make_environment(render_mode="human" if render else "rgb_array" if film else None)
@@ -93,8 +93,7 @@ def evaluate(
     manifest = manifest_of(weights)
     console = console_beside(json_file)
     driven: list[Episode] = []
-    if json_file:
-        check_writable(json_file)
+    check_results(json_file)
     if update_manifest:
         check_writable(beside(weights, ".json"))
     with Progress(console=console) as bars:

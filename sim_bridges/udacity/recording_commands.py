@@ -8,8 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from controller.commands import JsonOption, console_beside, write_and_show
-from models.files import check_writable
+from controller.commands import JsonOption, check_results, console_beside, write_and_show
 from sim_bridges.plots import check_picture
 
 if TYPE_CHECKING:
@@ -33,8 +32,7 @@ def inspect(
 
     if plot:
         check_picture(plot)
-    if json_file:
-        check_writable(json_file)
+    check_results(json_file)
     recording = read_recording(folder)
     found = inspection.inspect(recording)
     console = console_beside(json_file)

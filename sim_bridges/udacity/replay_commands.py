@@ -16,11 +16,11 @@ from controller.commands import (
     JsonOption,
     RuntimeOption,
     WeightsOption,
+    check_results,
     console_beside,
     write_and_show,
 )
 from controller.runtime import RuntimeChoice
-from models.files import check_writable
 from sim_bridges.plots import check_picture
 from sim_bridges.udacity.commands import SIMULATOR_PORT
 from sim_bridges.udacity.policies import SHIPPED_WEIGHTS
@@ -206,8 +206,7 @@ def _check_outputs(json_file: Path | None, plot: Path | None, video: Path | None
 
     if video:
         check_video(video)
-    if json_file:
-        check_writable(json_file)
+    check_results(json_file)
     if plot:
         check_picture(plot)
 
