@@ -697,6 +697,14 @@ class LAN(keras.layers.Layer):
             "query_chunk": self.query_chunk,
         }
 
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> LAN:
+        """Return the layer of a configuration."""
+        initial = config.get("initial")
+        if callable(initial):  # Of HDF5 files Keras reads a name of its own as what it names.
+            config = config | {"initial": initial.__name__}
+        return cls(**config)
+
 
 def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
     if value not in choices:

@@ -65,6 +65,15 @@ def test_model_files_load_in_safe_mode_with_equal_outputs(options, tmp_path):
         np.testing.assert_array_equal(actual, expected)
 
 
+def test_hdf5_files_load_too(tmp_path):
+    """Of their configurations Keras reads "dot" as the function of that name."""
+    inputs = [keras.Input((10, 6)), keras.Input((10,))]
+    model = keras.Model(inputs, LAN(8, 2, horizon="elapsed", initial="dot")(inputs))
+    model.save(tmp_path / "model.h5")
+    loaded = keras.models.load_model(tmp_path / "model.h5", custom_objects={"LAN": LAN}, compile=False)
+    np.testing.assert_array_equal(loaded([X, T]), model([X, T]))
+
+
 def test_masks_and_constant_time_are_part_of_a_model_file(tmp_path):
     x = X.copy()
     x[0, :4] = 0
