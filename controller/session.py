@@ -362,7 +362,8 @@ class VehicleSession:
         self._memory, transition = advance(self._memory, event, self._settings.limits)
         if transition is None:
             return
-        self.reason = transition.reason
+        cause = f": {self.reason}" if transition.after is State.FAULT else ""
+        self.reason = transition.reason + cause
         self._metrics.transitions.labels(transition.before.value, transition.after.value).inc()
         bad = transition.after in (State.DEGRADED, State.STOPPING, State.FAULT)
         log(
@@ -371,7 +372,7 @@ class VehicleSession:
             vehicle=self.vehicle,
             before=transition.before.value,
             after=transition.after.value,
-            reason=transition.reason,
+            reason=self.reason,
         )
 
     def _count(self, outcome: _Outcome, total_s: float) -> None:

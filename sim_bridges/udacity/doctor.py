@@ -119,6 +119,11 @@ def _whoever_listens(host: str, port: int, token: str | None) -> Iterator[Findin
         yield Finding(False, "nothing is connected: start the simulator and choose autonomous mode")
     for vehicle in vehicles:
         yield _vehicle(vehicle)
+    if any(vehicle["state"] in ("fault", "stopping") for vehicle in vehicles):
+        secret = ' -H "Authorization: Bearer $LIQUID_DRIVE_TOKEN"' if token else ""
+        yield Finding(
+            False, f"stopped vehicles drive on after: curl -X POST{secret} http://{name}:{port}/resume"
+        )
 
 
 def _vehicle(vehicle: dict[str, object]) -> Finding:

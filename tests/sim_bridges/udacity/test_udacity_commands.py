@@ -212,8 +212,13 @@ def test_the_doctor_tells_what_is_connected():
         with SimulatorClient(running.port) as client:
             assert client.wait_for_replies(3)
             driven = run("doctor", "--port", str(running.port))
+            assert running.request("POST", "/stop")[0] == 204
+            assert eventually(lambda: running.vehicles()[0]["state"] == "stopping")
+            stopped = run("doctor", "--port", str(running.port))
         assert driven.returncode == 0
         assert "driving, because a frame came" in driven.stdout
+        assert stopped.returncode == 1
+        assert f"drive on after: curl -X POST http://127.0.0.1:{running.port}/resume" in stopped.stdout
         silent = SimulatorClient(running.port)
         silent.send_text('42["hello"]')
         assert running.wait_for_vehicles(1)

@@ -337,6 +337,7 @@ def test_a_policy_that_raises_ends_in_a_standstill_and_a_latched_fault():
         assert client.wait_for(lambda c: c.car.speed_mph < 5.5)
         client.car.speed_mph = 0.0
         assert eventually(lambda: server.vehicles()[0]["state"] == "fault")
+        assert "stopped after a failure: the policy raised" in server.vehicles()[0]["reason"]
         client._images = [recorded_or_noisy()]
         time.sleep(0.2)
         assert server.vehicles()[0]["state"] == "fault"
