@@ -5,13 +5,16 @@ import io
 import os
 import signal
 import sys
+import threading
 from importlib import metadata
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
+import models
 from controller.commands import export
 from models.errors import UserError
 from sim_bridges.carracing import commands as carracing
@@ -34,6 +37,9 @@ EXTRAS = {
 OUR_PACKAGES = ("", "controller", "models", "sim_bridges", "training")
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """How writing fails where a disk, or a user's share of it, is full."""
+
+KERAS_HOME = Path(models.__file__).with_name("keras_settings")
+"""Where Keras finds the settings by which our networks are made, trained and run."""
 
 INTERRUPTED = (128 + signal.SIGINT, 128 + signal.SIGTERM)
 DRIVING, MAKING = "Driving", "Making and measuring weights"
@@ -106,6 +112,9 @@ def _run() -> None:
     _silence_native_code()
     # As after Ctrl-C, what is half done is cleared away.
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    sys.unraisablehook = _signal_again
+    # Whatever settings a user's own networks need.
+    os.environ |= {"KERAS_BACKEND": "tensorflow", "KERAS_HOME": str(KERAS_HOME)}
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A path that the terminal cannot show must not end what has been done.
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -126,6 +135,18 @@ def _run() -> None:
         # What is left in its buffer would fail once more at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         _exit_with(f"Standard output cannot be written ({error.strerror}): make room, or send it elsewhere.")
+
+
+def _signal_again(ignored: Any) -> None:
+    """Sends a signal again that came in a finalizer, from where no exception ends the program."""
+    if isinstance(ignored.exc_value, KeyboardInterrupt):
+        number = signal.SIGINT
+    elif isinstance(ignored.exc_value, SystemExit):
+        number = signal.SIGTERM
+    else:
+        sys.__unraisablehook__(ignored)
+        return
+    threading.Timer(0.05, signal.raise_signal, [number]).start()
 
 
 def _exit_with(sentence: str) -> None:

@@ -207,6 +207,52 @@ def test_drives_and_leaves_video_and_results(weights, tmp_path):
     assert written["drop_frames"] == 0.9
 
 
+@pytest.mark.parametrize("name", ["driving_log.csv", "small.json"])
+def test_results_take_the_place_of_earlier_ones_alone(weights, tmp_path, name):
+    recording = draw_recording(tmp_path / "recording")
+    (recording / "small.json").write_bytes(weights.with_name("small.json").read_bytes())
+    before = (recording / name).read_bytes()
+    refused = liquid_drive("inspect", str(recording), "--json", str(recording / name))
+    assert_one_sentence(refused, f"{name} holds something else than results: choose another name for them")
+    assert (recording / name).read_bytes() == before
+    for _ in range(2):
+        assert liquid_drive("inspect", str(recording), "--json", str(tmp_path / "new.json")).returncode == 0
+
+
+def test_a_users_settings_for_keras_are_not_those_of_the_commands(weights, tmp_path, monkeypatch):
+    (tmp_path / "keras.json").write_text('{"floatx": "float16", "image_data_format": "channels_first"}')
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setenv("KERAS_BACKEND", "numpy")
+    result = liquid_drive("export", str(weights), "--out", str(tmp_path / "exported.tflite"))
+    assert result.returncode == 0, result.stderr
+
+
+ENDED_IN_A_FINALIZER = """
+import os, signal, time
+import liquid_drive
+
+class Last:
+    def __del__(self):
+        os.kill(os.getpid(), signal.{signal})
+        time.sleep(0.01)
+
+def work():
+    Last()
+    time.sleep(30)
+
+liquid_drive.app = work
+liquid_drive.main()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no signals")
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 128 + signal.SIGTERM), ("SIGINT", -signal.SIGINT)])
+def test_a_signal_that_comes_in_a_finalizer_ends_the_command_too(name, code):
+    program = ENDED_IN_A_FINALIZER.format(signal=name)
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=False)  # noqa: S603
+    assert ended.returncode == code
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there, terminate() leaves no time to clear away")
 def test_who_is_terminated_leaves_no_half_film(weights, tmp_path):
