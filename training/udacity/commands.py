@@ -135,7 +135,7 @@ def _reached(score: float) -> str:
     """Returns a round's score in words."""
     if not math.isfinite(score):
         return "which got stuck on the way: train on more driving, or longer."
-    return f"{score:.2f} m from the line, with 3 m more for each intervention a km."
+    return f"score {score:.2f}: the mean distance from the line in m, and 3 for each intervention a km."
 
 
 def _train_pilotnet(

@@ -217,8 +217,10 @@ def _lines(log: Path) -> list[list[str]]:
         with log.open(newline="", encoding=encoding, errors="replace") as file:
             return [line for line in csv.reader(file) if any(field.strip() for field in line)]
     except (FileNotFoundError, NotADirectoryError):
+        deeper = sorted(str(found.parent) for found in log.parent.glob(f"*/{LOG_NAME}"))
         raise UserError(
-            f"There is no {LOG_NAME} in {log.parent}: give the folder into which the simulator recorded."
+            f"There is no {LOG_NAME} in {log.parent}: give the folder into which the simulator recorded"
+            + (f", for example {deeper[-1]}." if deeper else ".")
         ) from None
     except OSError as error:
         raise UserError(f"{log} cannot be read ({error.strerror}): make it a readable file.") from None

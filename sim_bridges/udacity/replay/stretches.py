@@ -5,6 +5,7 @@ from pathlib import Path
 from models.errors import UserError
 from sim_bridges.udacity.recording import Recording, read_recording, segments
 from sim_bridges.udacity.recording.rows import parse_rows
+from sim_bridges.udacity.recording.segments import SEGMENT_MIN_ROWS
 
 
 def read_part(folder: Path, rows: str = ":") -> Recording:
@@ -22,8 +23,8 @@ def read_part(folder: Path, rows: str = ":") -> Recording:
     part = recording.select(chosen.start, chosen.stop)
     if not segments(part):
         raise UserError(
-            f"Nothing is driven in rows {rows} of {folder}, which has {len(recording)} usable ones: "
-            "choose others."
+            f"Nothing is driven for {SEGMENT_MIN_ROWS} rows on end in rows {rows} of {folder}, which has "
+            f"{len(recording)} usable ones: choose others."
         )
     return part
 

@@ -23,7 +23,7 @@ def refusal(*arguments: object) -> str:
 @pytest.mark.parametrize("architecture", ["lan", "pilotnet-lan"])
 def test_rows_in_which_nothing_is_driven(recording, rows, architecture):
     said = refusal("--data", recording.folder, "--rows", rows, "--architecture", architecture)
-    assert f"Nothing is driven in rows {rows}" in said
+    assert f"Nothing is driven for 10 rows on end in rows {rows}" in said
 
 
 @pytest.mark.parametrize(("architecture", "name"), [("lan", "x.weights.h5"), ("pilotnet-lan", "x.keras")])

@@ -115,7 +115,7 @@ def test_evaluation_on_simulated_time_is_repeatable(drawn_folder, weights, tmp_p
     ("arguments", "sentence"),
     [
         (("--rows", "5"), "write A:B"),
-        (("--rows", "5:8"), "Nothing is driven in rows 5:8"),
+        (("--rows", "5:8"), "Nothing is driven for 10 rows on end in rows 5:8"),
         (("--rows", "500:"), "Nothing is driven"),
         (("--url", "ws://127.0.0.1:1/"), "No server for simulators answers"),
         (("--video", "drive.avi"), ".gif or .mp4"),
