@@ -146,7 +146,7 @@ def _signal_again(ignored: Any) -> None:
     else:
         sys.__unraisablehook__(ignored)
         return
-    threading.Timer(0.05, signal.raise_signal, [number]).start()
+    threading.Timer(0.05, os.kill, (os.getpid(), number)).start()
 
 
 def _exit_with(sentence: str) -> None:

@@ -47,6 +47,7 @@ def check_results(json_file: Path | None) -> None:
 
 
 def _holds_results(file: Path) -> bool:
+    """Returns whether a file is empty or holds JSON as commands write it; manifests have a format."""
     try:
         content = json.loads(file.read_text(encoding="utf-8") or "{}")
     except (OSError, ValueError):

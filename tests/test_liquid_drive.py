@@ -238,7 +238,7 @@ class Last:
 
 def work():
     Last()
-    time.sleep(30)
+    time.sleep(120)
 
 liquid_drive.app = work
 liquid_drive.main()
@@ -249,7 +249,7 @@ liquid_drive.main()
 @pytest.mark.parametrize(("name", "code"), [("SIGTERM", 128 + signal.SIGTERM), ("SIGINT", -signal.SIGINT)])
 def test_a_signal_that_comes_in_a_finalizer_ends_the_command_too(name, code):
     program = ENDED_IN_A_FINALIZER.format(signal=name)
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=False)  # noqa: S603
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=90, check=False)  # noqa: S603
     assert ended.returncode == code
 
 
