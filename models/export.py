@@ -65,6 +65,8 @@ def export(weights: Path, out: Path | None = None) -> Exported:
     Raises:
         UserError: The weights cannot be used, TensorFlow is missing, or the outputs differ from Keras'.
     """
+    if weights.suffix == SUFFIX:
+        raise UserError(f"{weights} is exported already: give its {checkpoint.WEIGHTS_SUFFIX} file.")
     if out is not None and out.suffix != SUFFIX:
         raise UserError(f"An exported file's name ends in {SUFFIX}, which {out} does not.")
     if find_spec("tensorflow") is None:

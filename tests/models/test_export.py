@@ -168,6 +168,8 @@ def test_a_mistyped_path_makes_no_folder(tmp_path):
 
 
 def test_other_names_are_refused(tmp_path):
+    with pytest.raises(UserError, match="is exported already"):
+        export.export(tmp_path / "small.tflite")
     with pytest.raises(UserError, match=r"ends in \.tflite"):
         export.export(tmp_path / "small.weights.h5", tmp_path / "small.onnx")
     with pytest.raises(UserError, match="There is no weights file"):
