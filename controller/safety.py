@@ -175,8 +175,8 @@ class Memory:
         time_s: When the last command was given.
         speed_mps: The last known speed.
         speed_time_s: When it was told.
-        state_s: Time that was commanded in the present DEGRADED, since the last good command, or STOPPING;
-            silences left out.
+        state_s: Time that was commanded since the last good command in DRIVING and DEGRADED, and in the
+            present STOPPING; silences left out.
         steering_unknown: Whether the wheels may stand elsewhere than commanded.
         silent: Whether no frame came for too long since the last command.
         failed: Whether the stop came from a failure, so that it ends in FAULT.
@@ -237,7 +237,9 @@ def _frame(memory: Memory, frame: Frame, limits: SafetyLimits) -> tuple[Memory, 
     step_s = 0.0 if just_told else _step_s(memory, frame)
     short_s = min(step_s, limits.step_max_s)
     # A silence is no frame that is broken: after a pause of minutes one of them must not end in FAULT.
-    state_s = sensed.state_s + (short_s if sensed.silent else step_s)
+    counted_s = short_s if sensed.silent else step_s
+    # While it drives, the last command was a good one.
+    state_s = counted_s if sensed.state is State.DRIVING else sensed.state_s + counted_s
     settled, transition = _settle_state(replace(sensed, state_s=state_s, silent=False), frame, limits)
     wanted = _wanted(settled, frame, limits)
     return _limited(settled, wanted, short_s, limits), transition
@@ -268,7 +270,7 @@ def _settle_state(memory: Memory, frame: Frame, limits: SafetyLimits) -> tuple[M
     failure = _failure(frame)
     if failure is None:
         if memory.state is State.DRIVING:
-            return replace(memory, state_s=0.0), None
+            return memory, None
         return _enter(memory, State.DRIVING, _WHY_DRIVING[memory.state])
     if memory.state is State.DRIVING:
         degraded, transition = _enter(memory, State.DEGRADED, failure)
