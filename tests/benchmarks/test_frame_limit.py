@@ -21,4 +21,5 @@ def test_the_arithmetic_counts_all_operations(network):
     products, biases = 2 * (24 * 27 * 8 + 8 * 72 * 5), 24 * 8 + 8 * 5
     assert found.operations == products + biases
     assert found.seconds == pytest.approx(found.operations / found.operations_per_s)
+    assert found.seconds > 0.0
     assert found.products_s > 0.0

@@ -60,6 +60,7 @@ def test_uncompiled_graphs_have_plain_operations_only():
 
 MASKS = {
     "none": {},
+    "causal": {"use_causal_mask": True},
     "keys": {"mask": np.arange(STEPS)[None] < 200},
     "pairs": {"attention_mask": np.tri(STEPS, k=5, dtype=bool)},
 }

@@ -235,6 +235,13 @@ def test_what_cannot_be_driven_is_one_sentence(folder, damage, sentence):
     assert "\n" not in str(error.value)
 
 
+def test_the_folder_above_recordings_names_one_of_them(folder):
+    with pytest.raises(UserError, match=f"recorded, for example {folder}\\."):
+        read_recording(folder.parent)
+    with pytest.raises(UserError, match=r"simulator recorded\.$"):
+        read_recording(folder / "driving_log.csv")
+
+
 def test_the_real_recording_is_whole():
     recording = read_recording(real_recording())
     assert len(recording) == 3600
