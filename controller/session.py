@@ -221,7 +221,7 @@ class VehicleSession:
 
     @property
     def recording(self) -> bool:
-        """Whether frames are being written, or wait for it; after `close`, a slow disk keeps them."""
+        """Whether the recording's files are open; after `close`, a slow disk keeps them so."""
         return self._recorder is not None and self._recorder.alive
 
     def submit(self, frame: VehicleFrame, answer: Answer) -> None:

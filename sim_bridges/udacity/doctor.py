@@ -96,7 +96,8 @@ def _port(host: str, port: int, token: str | None) -> Iterator[Finding]:
 def _whoever_listens(host: str, port: int, token: str | None) -> Iterator[Finding]:
     """Yields what a service on the port says about its vehicles, or that something else has the port."""
     name = "127.0.0.1" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host  # noqa: S104
-    request = urllib.request.Request(f"http://{name}:{port}/status")
+    service = f"{name}:{port}"
+    request = urllib.request.Request(f"http://{service}/status")
     if token:
         request.add_header("Authorization", f"Bearer {token}")
     directly = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -121,9 +122,7 @@ def _whoever_listens(host: str, port: int, token: str | None) -> Iterator[Findin
         yield _vehicle(vehicle)
     if any(vehicle["state"] in ("fault", "stopping") for vehicle in vehicles):
         secret = ' -H "Authorization: Bearer $LIQUID_DRIVE_TOKEN"' if token else ""
-        yield Finding(
-            False, f"stopped vehicles drive on after: curl -X POST{secret} http://{name}:{port}/resume"
-        )
+        yield Finding(False, f"stopped vehicles drive on after: curl -X POST{secret} http://{service}/resume")
 
 
 def _vehicle(vehicle: dict[str, object]) -> Finding:
