@@ -30,7 +30,18 @@ DropFramesOption = Annotated[
         "--drop-frames", min=0.0, max=0.99, help="Share of the frames that the policy does not see."
     ),
 ]
-JsonOption = Annotated[Path | None, typer.Option("--json", help="Write all results to this file.")]
+STDOUT = Path("/dev/stdout")
+
+
+def _named(path: Path | None) -> Path | None:
+    """Returns the standard output where it is called by its usual short name."""
+    return STDOUT if path == Path("-") else path
+
+
+JsonOption = Annotated[
+    Path | None,
+    typer.Option("--json", callback=_named, help="Write all results to this file; - is standard output."),
+]
 
 
 def check_results(json_file: Path | None) -> None:

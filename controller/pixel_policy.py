@@ -31,6 +31,7 @@ class PixelPolicy:
         if "steering" not in self._outputs:
             raise UserError(f"The policy {self.name} does not steer: its manifest names no such output.")
         self._runtime = loaded.runtime
+        self.runtime = loaded.choice
         self.reset()
 
     def reset(self) -> None:

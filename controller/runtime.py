@@ -54,10 +54,12 @@ class LoadedNetwork:
     Attributes:
         manifest: What it is.
         runtime: What runs it, which vehicles may share.
+        choice: Which of the two that is, never `AUTO`.
     """
 
     manifest: Manifest
     runtime: Runtime
+    choice: RuntimeChoice
 
 
 class _ObstacleError(Exception):
@@ -92,16 +94,17 @@ def load_network(
             log(logging.INFO, "TensorFlow runs the network", weights=weights, reason=obstacle)
         else:
             log(logging.INFO, "LiteRT runs the network", weights=weights)
-            return _fitting(weights, manifest, runtime)
-    return _fitting(weights, manifest, _tensorflow(weights))
+            return _fitting(weights, LoadedNetwork(manifest, runtime, RuntimeChoice.LITERT))
+    return _fitting(weights, LoadedNetwork(manifest, _tensorflow(weights), RuntimeChoice.TENSORFLOW))
 
 
-def _fitting(weights: Path, manifest: Manifest, runtime: Runtime) -> LoadedNetwork:
-    """Returns a network that takes the frames that its manifest makes, and gives the outputs that it names.
+def _fitting(weights: Path, network: LoadedNetwork) -> LoadedNetwork:
+    """Returns a network if it takes the frames that its manifest makes, and gives the outputs that it names.
 
     Raises:
         UserError: It does not.
     """
+    manifest, runtime = network.manifest, network.runtime
     frame = np.zeros((manifest.preprocessing.height, manifest.preprocessing.width, 3), np.uint8)
     try:
         outputs, _ = runtime.step(frame, 0.0, runtime.initial_memory())
@@ -113,7 +116,7 @@ def _fitting(weights: Path, manifest: Manifest, runtime: Runtime) -> LoadedNetwo
             f"The manifest of {weights} does not fit its network: {reason}. "
             "Restore both files from the same source."
         ) from None
-    return LoadedNetwork(manifest, runtime)
+    return network
 
 
 def limit_threads(count: int) -> None:

@@ -65,7 +65,7 @@ def test_results_go_to_standard_output_and_to_a_log_that_it_is_appended_to(tmp_p
 
 def test_beside_results_on_standard_output_all_else_goes_elsewhere(tmp_path):
     recording, plot = draw_recording(tmp_path / "recording"), tmp_path / "plot.png"
-    result = liquid_drive("inspect", str(recording), "--json", "/dev/stdout", "--plot", str(plot))
+    result = liquid_drive("inspect", str(recording), "--json", "-", "--plot", str(plot))
     assert json.loads(result.stdout)["rows"] > 10
     assert f"Plot: {plot}" in result.stderr
 

@@ -58,9 +58,9 @@ def carracing(
         raise UserError("Gymnasium shows a window or makes pictures, not both: use --render or --video.")
     if render:
         check_window()
-    evaluation = Evaluation(weights, episodes, seed, drop_frames, runtime)
     manifest = manifest_of(weights)
     policy = load_policy_factory(weights, runtime)()
+    evaluation = Evaluation(weights, episodes, seed, drop_frames, policy.runtime)
     check_results(json_file)
     console = console_beside(json_file)
     with filming(video, FRAMES_PER_SECOND) if video else nullcontext() as film:
@@ -86,11 +86,13 @@ def evaluate(
     runtime: RuntimeOption = RuntimeChoice.AUTO,
 ) -> None:
     """Scores a policy on CarRacing tracks, on every core, in the stock environment."""
+    from controller.pixel_policy import load_policy_factory
     from sim_bridges.carracing.evaluation import Evaluation, note_scores, report
     from sim_bridges.carracing.evaluation import evaluate as drive_all
 
-    evaluation = Evaluation(weights, episodes, seed, drop_frames, runtime)
     manifest = manifest_of(weights)
+    runs_on = load_policy_factory(weights, runtime)().runtime
+    evaluation = Evaluation(weights, episodes, seed, drop_frames, runs_on)
     console = console_beside(json_file)
     driven: list[Episode] = []
     check_results(json_file)

@@ -48,7 +48,7 @@ def examine(
     except UserError as error:
         yield Finding(False, str(error))
         return
-    yield Finding(True, f"{weights} can be loaded")
+    yield Finding(True, f"{weights} can be loaded, and runs by {policy.runtime.value}")
     yield _self_test(policy)
 
 

@@ -4,8 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from controller.interface import Policy
-from controller.pixel_policy import load_policy_factory
+from controller.pixel_policy import PixelPolicy, load_policy_factory
 from controller.runtime import RuntimeChoice, limit_threads
 from models.checkpoint import SHIPPED, WEIGHTS_SUFFIX
 
@@ -14,7 +13,7 @@ THREADS = min(2, os.cpu_count() or 1)
 """Threads of LiteRT in the service, where one frame at a time must be answered soon."""
 
 
-def load_policies(weights: Path, runtime: RuntimeChoice = RuntimeChoice.AUTO) -> Callable[[], Policy]:
+def load_policies(weights: Path, runtime: RuntimeChoice = RuntimeChoice.AUTO) -> Callable[[], PixelPolicy]:
     """Loads weights once and returns a function that makes the policy of a vehicle.
 
     Raises:

@@ -186,7 +186,6 @@ def evaluate(
     asked = {
         "recording": recording.resolve().name,
         "weights": weights.name,
-        "runtime": runtime.value,
         "rows": rows,
         "speed_mph": speed,
         "fast": fast,
@@ -195,6 +194,7 @@ def evaluate(
     results |= {
         "policy": network.manifest.name,
         "sha256": sha256,
+        "runtime": policy.runtime.value,
         "open_loop": asdict(open_loop(policy, part)),
     }
     _finish(console, results, records, json_file, plot)

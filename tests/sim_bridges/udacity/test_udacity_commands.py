@@ -192,7 +192,7 @@ def test_the_doctor_finds_a_healthy_machine_healthy(weights):
     assert "FAIL" not in done.stdout.replace("FAIL  a self-test frame is answered", "slow machine")
     assert "python-socketio" in done.stdout
     assert "is free" in done.stdout
-    assert "can be loaded" in done.stdout
+    assert "can be loaded, and runs by tensorflow" in " ".join(done.stdout.split())
     assert "a self-test frame is answered in" in done.stdout
 
 

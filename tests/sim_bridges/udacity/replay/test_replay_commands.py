@@ -89,6 +89,7 @@ def test_a_policy_is_evaluated_by_the_real_service(drawn_folder, weights, tmp_pa
     results = json.loads(numbers.read_text())
     assert results.keys() >= KEYS | {"sha256", "open_loop"}
     assert results["sha256"] == sha256_of(weights)
+    assert results["runtime"] == "tensorflow"
     assert results["policy"] == "small"
     assert results["latency_ms"]["p50"] > 0
     assert not results["options"]["fast"]
