@@ -13,7 +13,7 @@ SEQUENCES = 128
 
 
 def inspect(network: keras.Model, inputs: dict[str, np.ndarray]) -> dict[str, Any] | None:
-    """Returns facts about the first LAN layer of a network, None if it has none.
+    """Returns facts about the first LAN layer of a network, None if it has none, or one step to attend to.
 
     Args:
         network: A trained network.
@@ -26,7 +26,7 @@ def inspect(network: keras.Model, inputs: dict[str, np.ndarray]) -> dict[str, An
         the liquid time constant ``1 / tau``, under an elapsed horizon in the unit of the time stamps.
     """
     layer = next((layer for layer in network.layers if isinstance(layer, LAN)), None)
-    if layer is None:
+    if layer is None or layer.input[0].shape[1] == 1:
         return None
     reader = keras.Model(network.input, list(layer.input))
     *given, allowed = reader.predict(inputs, verbose=0)

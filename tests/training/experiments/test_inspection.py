@@ -27,3 +27,11 @@ def test_equal_keys_are_attended_evenly_within_the_layers_window(name):
     seen = inspect(build(study, contender, alike), alike.inputs())
     assert seen["entropy"] == pytest.approx(1, abs=1e-4)
     assert seen["largest_weight"] == pytest.approx(1, abs=1e-4)
+
+
+def test_of_a_single_step_there_is_nothing_to_tell():
+    [study] = experiment(None).studies
+    data = oscillations(np.random.default_rng(0), 3)
+    steps = {name: getattr(data, name)[:, -1:] for name in ("features", "times", "valid", "observed")}
+    single = replace(data, **steps)
+    assert inspect(build(study, study.contenders[0], single), single.inputs()) is None

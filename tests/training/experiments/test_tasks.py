@@ -116,6 +116,9 @@ def test_bearings_have_hours_and_windows_look_back_only(tmp_path):
     assert data.times.min() > -REACH * XJTU.row_s / 3600
     np.testing.assert_array_equal(data.features[:, -1], bearing.features[ends])
     np.testing.assert_array_equal(data.targets[:, 1], bearing.remaining_h[ends])
+    single = windows(bearing, ends, np.random.default_rng(0), steps=1)
+    np.testing.assert_array_equal(single.features, bearing.features[ends][:, None])
+    np.testing.assert_array_equal(single.targets, data.targets)
 
 
 def made_bearing(rows, number):
