@@ -39,7 +39,8 @@ def write(name: str, description: str, rows: list[Row]) -> None:
         "Written by `make bench` (`make bench NAME=layer` for one of them), which leaves the figures in "
         "`build/bench.json` too. Each benchmark has a process of its own. All contestants of a ratio run in "
         "turns in one process, or side by side on one machine; a figure is the median of several rounds, "
-        "with the smallest and the largest beside it, and one without these was measured once.",
+        "with the smallest and the largest beside it, and one without these was measured once. Times beside "
+        "a ratio are medians of their own, so that their quotient is not exactly the ratio.",
         *(sections[name] for name in sorted(sections)),
     ]
     write_text(REPORT, "\n\n".join(parts) + "\n")

@@ -15,22 +15,19 @@ from controller.bicycle import Bicycle
 class CruiseSettings:
     """What speed to keep, and how.
 
-    The gains are for the Udacity simulator's car, of which the wire transcripts show 1.9 m/s^2 at full gas
-    and a drag that takes 0.023 of full gas per m/s.
-
     Attributes:
         speed_mps: Speed on a straight road.
         bicycle: The vehicle's geometry.
+        feed_forward_per_mps: Gas that holds 1 m/s on the flat.
+        feed_forward_per_mps2: Gas that accelerates by 1 m/s^2.
+        proportional_per_mps: Gas for 1 m/s of error.
+        integral_per_m: Gas for 1 m/s of error over 1 s.
         lateral_acceleration_mps2: Lateral acceleration that sets the speed in a curve.
         speed_in_curve_min_mps: Curves never lower the target below this speed.
         steering_time_s: Time constant of the smoothing of the steering, so that twitches do not slow the
             vehicle.
         target_rise_mps2: How fast the target may rise.
         target_fall_mps2: How fast the target may fall.
-        feed_forward_per_mps: Gas that holds 1 m/s on the flat.
-        feed_forward_per_mps2: Gas that accelerates by 1 m/s^2.
-        proportional_per_mps: Gas for 1 m/s of error.
-        integral_per_m: Gas for 1 m/s of error over 1 s.
         integral_min: Lowest integral part; a lower one would let the vehicle sag after a descent.
         integral_max: Highest integral part; a higher one would let it surge after a climb.
         coasting: Width of the zone between gas and brake, in which the vehicle rolls.
@@ -39,15 +36,15 @@ class CruiseSettings:
 
     speed_mps: float
     bicycle: Bicycle
+    feed_forward_per_mps: float
+    feed_forward_per_mps2: float
+    proportional_per_mps: float
+    integral_per_m: float
     lateral_acceleration_mps2: float = 4.0
     speed_in_curve_min_mps: float = 3.0
     steering_time_s: float = 0.3
     target_rise_mps2: float = 1.0
     target_fall_mps2: float = 3.0
-    feed_forward_per_mps: float = 0.023
-    feed_forward_per_mps2: float = 0.5
-    proportional_per_mps: float = 0.3
-    integral_per_m: float = 0.1
     integral_min: float = -0.1
     integral_max: float = 0.6
     coasting: float = 0.05

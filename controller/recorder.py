@@ -25,9 +25,9 @@ from models.errors import UserError
 MPH_PER_MPS = 1 / 0.44704
 BACKLOG_MAX = 64
 
-_LOG_NAME = "driving_log.csv"
+LOG_NAME = "driving_log.csv"
+IMAGES_NAME = "IMG"
 _JSONL_NAME = "frames.jsonl"
-_IMAGES_NAME = "IMG"
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,9 +198,9 @@ class _DriveFiles:
     def __init__(self, folder: Path, vehicle: str, first: RecordedFrame) -> None:
         self.drive = _new_folder(folder, f"{first.wall_time:%Y-%m-%d_%H-%M-%S}_{vehicle}")
         self._first = first
-        self._images = self.drive / _IMAGES_NAME
+        self._images = self.drive / IMAGES_NAME
         self._images.mkdir()
-        self._log = _open_log(self.drive / _LOG_NAME)
+        self._log = _open_log(self.drive / LOG_NAME)
         self._jsonl = _open_log(self.drive / _JSONL_NAME)
         self._last_time = datetime.min
 

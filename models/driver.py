@@ -111,8 +111,8 @@ class LanDriver(keras.Model):
         batch, length = ops.shape(frames)[:2]
         features = self.encoder(ops.reshape(frames, (-1, *self.image_shape)))
         features = ops.reshape(features, (batch, length, features.shape[-1]))
-        features = self._with_intervals(features, inputs["intervals_s"])
-        return self._decide(features, self.attention((features, times_s)))
+        features = self.with_intervals(features, inputs["intervals_s"])
+        return self.decide(features, self.attention((features, times_s)))
 
     def initial_state(self, batch_size: int = 1) -> StreamState:
         """Returns the memory of a drive that has seen no frame yet."""
@@ -129,15 +129,17 @@ class LanDriver(keras.Model):
         Returns:
             The commands `(B, outputs)`, equal to the whole sequence's last ones, and the new state.
         """
-        features = self._with_intervals(self.encoder(frame), state.seconds_since_newest(time_s))
+        features = self.with_intervals(self.encoder(frame), state.seconds_since_newest(time_s))
         attended, state = self.attention.step(features, time_s, state)
-        return self._decide(features, attended), state
+        return self.decide(features, attended), state
 
-    def _with_intervals(self, features: Tensor, intervals_s: Tensor) -> Tensor:
+    def with_intervals(self, features: Tensor, intervals_s: Tensor) -> Tensor:
+        """Returns the encoder's features `(..., d_model)` with the intervals before their frames `(...)`."""
         scaled = ops.cast(intervals_s, "float32") / self._settings["time_scale"]
         return features + self.interval(ops.log1p(scaled)[..., None])
 
-    def _decide(self, features: Tensor, attended: Tensor) -> Tensor:
+    def decide(self, features: Tensor, attended: Tensor) -> Tensor:
+        """Returns the commands `(..., outputs)` by frames and what was attended, both `(..., d_model)`."""
         hidden = self.hidden(self.normalize(features + attended))
         steering = self.steering(hidden)
         if self.pedals is None:

@@ -124,12 +124,12 @@ def _ours(weights: Path) -> _Source:
     def step(frame: Any, earlier: Any, seconds_ago: Any) -> dict[str, Any]:
         known = seconds_ago >= 0.0
         ages_s = ops.maximum(seconds_ago, 0.0)
-        newest = network._with_intervals(network.encoder(ops.cast(frame, "float32")), ages_s[:, -1])
+        newest = network.with_intervals(network.encoder(ops.cast(frame, "float32")), ages_s[:, -1])
         sequence = ops.concatenate([earlier, newest[:, None]], axis=1)
         times_s = ops.concatenate([-ages_s, ops.zeros((1, 1))], axis=1)
         mask = ops.concatenate([known, ops.ones((1, 1), "bool")], axis=1)
         attended = attention((sequence, times_s), mask=mask)
-        return {"outputs": network._decide(newest, attended), "features": newest}
+        return {"outputs": network.decide(newest, attended), "features": newest}
 
     signature = {
         "frame": ((1, *network.image_shape), "uint8"),

@@ -8,7 +8,11 @@ import pytest
 ROOT = Path(__file__).parent.parent
 ROOMS = ("models", "controller", "sim_bridges", "training")
 """From the bottom to the top: a room may import itself and those before it."""
-LAYER_PARTS = ("queries", "equation", "gates", "solvers", "horizons", "masking", "streaming", "chunking")
+LAYER_PARTS = (
+    *("call_inputs", "chunking", "equation", "factorised", "gates"),
+    *("horizons", "masking", "queries", "solvers", "streaming"),
+)
+"""Modules of the layer; `compiling` alone knows a backend, where that backend runs."""
 
 
 def imported_rooms(path: Path) -> set[str]:

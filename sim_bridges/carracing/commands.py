@@ -91,6 +91,7 @@ def evaluate(
     from sim_bridges.carracing.evaluation import evaluate as drive_all
 
     manifest = manifest_of(weights)
+    # Loaded here first, so that what is wrong is said before any process starts.
     runs_on = load_policy_factory(weights, runtime)().runtime
     evaluation = Evaluation(weights, episodes, seed, drop_frames, runs_on)
     console = console_beside(json_file)

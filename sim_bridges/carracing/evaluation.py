@@ -45,10 +45,8 @@ def evaluate(evaluation: Evaluation) -> Iterator[Episode]:
     """Drives the episodes in the stock environment, one process a core, and yields them in order.
 
     Raises:
-        UserError: The weights cannot be used, or Box2D is missing.
+        UserError: Box2D is missing.
     """
-    # Loading here first gives a clear error before any process starts.
-    load_policy_factory(evaluation.weights, evaluation.runtime)
     make_environment().close()
     yield from map_in_processes(_drive, evaluation.seeds, _start_worker, (evaluation,))
 

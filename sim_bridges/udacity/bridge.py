@@ -21,6 +21,7 @@ from sim_bridges.udacity.dialect import MANUAL, STEER, read_telemetry, write_com
 SHIPPED_SIMULATOR_STARTS = 2
 MODERN_CLIENT_STARTS = 1
 SILENCE_WORTH_A_WARNING_S = 5.0
+NO_TELEMETRY = f"no telemetry for {SILENCE_WORTH_A_WARNING_S:g} s: is the simulator in autonomous mode?"
 
 Emit = Callable[[str, str, dict[str, str]], None]
 
@@ -114,7 +115,7 @@ class UdacityBridge:
                 link.warned = True
                 log(
                     logging.WARNING,
-                    "no telemetry for 5 s: is the simulator in autonomous mode?",
+                    NO_TELEMETRY,
                     vehicle=link.session.vehicle,
                 )
         alive = sum(link.chain.alive(now_s) for link in self._links.values())

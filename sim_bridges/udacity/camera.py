@@ -8,6 +8,9 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
+FRAME_SHAPE = (160, 320, 3)
+"""Of the simulator's own frames."""
+
 WIDTH_MAX_PX = 1280
 HEIGHT_MAX_PX = 960
 SCANS_MAX = 3

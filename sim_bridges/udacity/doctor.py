@@ -15,6 +15,7 @@ from pathlib import Path
 
 from controller.interface import Policy
 from controller.runtime import RuntimeChoice
+from controller.safety import State
 from models.errors import UserError
 from sim_bridges.udacity.address import resolved
 
@@ -120,20 +121,20 @@ def _whoever_listens(host: str, port: int, token: str | None) -> Iterator[Findin
         yield Finding(False, "nothing is connected: start the simulator and choose autonomous mode")
     for vehicle in vehicles:
         yield _vehicle(vehicle)
-    if any(vehicle["state"] in ("fault", "stopping") for vehicle in vehicles):
+    if any(vehicle["state"] in (State.FAULT.value, State.STOPPING.value) for vehicle in vehicles):
         secret = ' -H "Authorization: Bearer $LIQUID_DRIVE_TOKEN"' if token else ""
         yield Finding(False, f"stopped vehicles drive on after: curl -X POST{secret} http://{service}/resume")
 
 
 def _vehicle(vehicle: dict[str, object]) -> Finding:
-    from sim_bridges.udacity.bridge import SILENCE_WORTH_A_WARNING_S
+    from sim_bridges.udacity.bridge import NO_TELEMETRY, SILENCE_WORTH_A_WARNING_S
 
     age_s = vehicle["frame_age_s"]
     name = f"vehicle {vehicle['vehicle']} at {vehicle['address']}"
     if not isinstance(age_s, float) or age_s > SILENCE_WORTH_A_WARNING_S:
-        return Finding(False, f"{name}: no telemetry for 5 s: is the simulator in autonomous mode?")
-    stopped = vehicle["state"] in ("fault", "stopping", "degraded")
-    return Finding(not stopped, f"{name}: {vehicle['state']}, because {vehicle['reason']}")
+        return Finding(False, f"{name}: {NO_TELEMETRY}")
+    drives = vehicle["state"] not in (State.FAULT.value, State.STOPPING.value, State.DEGRADED.value)
+    return Finding(drives, f"{name}: {vehicle['state']}, because {vehicle['reason']}")
 
 
 def _self_test(policy: Policy) -> Finding:

@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 from sim_bridges.udacity.vehicle import BICYCLE, Pose
 
+REACH_M = 6.0
+"""From one frame to the next a car gets no further than this."""
+
 Floats = NDArray[np.float64]
 
 
@@ -44,14 +47,14 @@ class DrivenPath:
         """Returns the pose of the car at a frame."""
         return Pose(float(self.x_m[index]), float(self.y_m[index]), float(self.heading_rad[index]))
 
-    def nearest(self, pose: Pose, around: int, reach_m: float = 6.0) -> int:
-        """Returns the frame whose pose is nearest, at most `reach_m` along the line from frame `around`.
+    def nearest(self, pose: Pose, around: int) -> int:
+        """Returns the frame whose pose is nearest, at most `REACH_M` along the line from frame `around`.
 
         The frames before and after it are looked at however far away they are.
         """
         at_m = self.distance_m[around]
-        first = int(np.searchsorted(self.distance_m, at_m - reach_m))
-        stop = int(np.searchsorted(self.distance_m, at_m + reach_m, side="right"))
+        first = int(np.searchsorted(self.distance_m, at_m - REACH_M))
+        stop = int(np.searchsorted(self.distance_m, at_m + REACH_M, side="right"))
         first, stop = min(first, max(around - 1, 0)), max(stop, around + 2)
         square = (self.x_m[first:stop] - pose.x_m) ** 2 + (self.y_m[first:stop] - pose.y_m) ** 2
         return first + int(np.argmin(square))

@@ -151,8 +151,8 @@ def evaluate(
     from sim_bridges.udacity.replay.report import report
     from sim_bridges.udacity.replay.service import running_service
     from sim_bridges.udacity.replay.stretches import read_part, stretches
-    from sim_bridges.udacity.server import warm_up
     from sim_bridges.udacity.settings import session_settings
+    from sim_bridges.udacity.warm_up import warm_up
 
     options = DriveOptions(
         start_speed_mph=speed,

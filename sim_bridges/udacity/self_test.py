@@ -9,7 +9,8 @@ import numpy as np
 
 from controller.interface import Observation, Policy
 from sim_bridges.udacity.bridge import vehicle_frame
-from sim_bridges.udacity.server import IMAGE_SHAPE, warm_up
+from sim_bridges.udacity.camera import FRAME_SHAPE
+from sim_bridges.udacity.warm_up import warm_up
 
 FRAMES = 20
 
@@ -21,7 +22,7 @@ def median_s(policy: Policy) -> float:
 
 
 def _time_a_frame(policy: Policy) -> float:
-    jpeg = cv2.imencode(".jpg", np.full(IMAGE_SHAPE, 96, np.uint8))[1].tobytes()
+    jpeg = cv2.imencode(".jpg", np.full(FRAME_SHAPE, 96, np.uint8))[1].tobytes()
     payload = {"steering_angle": "0,0000", "speed": "10,0000", "image": base64.b64encode(jpeg).decode()}
     begin_s = time.monotonic()
     frame = vehicle_frame(payload, begin_s)

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
-import numpy as np
 import socketio
 
 from controller.access import Access
-from controller.interface import Observation, Policy
+from controller.interface import Policy
 from controller.logs import errors_of, log
 from controller.service import ControllerService
 from controller.session import SessionSettings
@@ -27,9 +26,7 @@ from sim_bridges.udacity.bridge import (
 from sim_bridges.udacity.dialect import TELEMETRY
 from sim_bridges.udacity.engine import MESSAGES_PER_S_MAX, EngineRules
 from sim_bridges.udacity.eventlet_backend import MESSAGE_MAX_BYTES, EventletBackend, WsgiApp
-
-IMAGE_SHAPE = (160, 320, 3)
-WARM_UP_FRAMES = 3
+from sim_bridges.udacity.warm_up import warm_up
 
 # A client that vanishes without a word is forgotten after the sum of both; one that is only slow has most
 # of it for its answer to a ping.
@@ -265,10 +262,3 @@ class _Doorkeeper:
         if "sid" not in parse_qs(environ.get("QUERY_STRING", "")) and self._is_full():
             return "full"
         return None
-
-
-def warm_up(policy: Policy) -> None:
-    """Runs a policy on black frames, so that the first real one finds it compiled."""
-    policy.reset()
-    for number in range(WARM_UP_FRAMES):
-        policy.act(Observation(np.zeros(IMAGE_SHAPE, np.uint8), number / 20, 0.0))

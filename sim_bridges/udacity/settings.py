@@ -15,4 +15,13 @@ def session_settings(speed_mps: float) -> SessionSettings:
     Args:
         speed_mps: Speed to keep on a straight road.
     """
-    return SessionSettings(LIMITS, CruiseSettings(speed_mps, BICYCLE))
+    # The wire transcripts show 1.9 m/s^2 at full gas, and a drag that takes 0.023 of full gas per m/s.
+    cruise = CruiseSettings(
+        speed_mps,
+        BICYCLE,
+        feed_forward_per_mps=0.023,
+        feed_forward_per_mps2=0.5,
+        proportional_per_mps=0.3,
+        integral_per_m=0.1,
+    )
+    return SessionSettings(LIMITS, cruise)

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.longitudinal import CruiseSettings, Pedals, cruise, curve_speed_mps
-from sim_bridges.udacity.vehicle import BICYCLE
+from sim_bridges.udacity.settings import session_settings
 
-SETTINGS = CruiseSettings(6.7, BICYCLE)
+SETTINGS = session_settings(6.7).cruise
 STEP_S = 0.05
 GRAVITY_MPS2 = 9.81
 

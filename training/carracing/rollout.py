@@ -117,17 +117,17 @@ def roll_out(
     )
 
 
-def expert_score(seed: int, drop_share: float = 0.0, style: DrivingStyle | None = None) -> float:
+def expert_score(seed: int, drop_share: float, style: DrivingStyle) -> float:
     """Returns the expert's own score on a track, with commands that hold while frames are dropped.
 
     Args:
         seed: The track and the drops.
         drop_share: Share of the steps at which the expert does not act.
-        style: How it drives; that of `drop_share` in `STYLES` if left out.
+        style: How it drives.
     """
 
     def take_seat(track: Any) -> Callable[[Any], NDArray[np.float32]]:
-        expert = Expert(track, style or STYLES[drop_share])
+        expert = Expert(track, style)
         return lambda car: as_action(expert.act(car))
 
     return score_of(take_seat, seed, drop_share)

@@ -1,7 +1,7 @@
 """The command that makes the Udacity policy."""
 
 import math
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -65,17 +65,17 @@ def train(
     use_onednn()
     from sim_bridges.udacity.replay.stretches import read_part
 
-    folder = work or Path("build/udacity")
+    work_folder = work or Path("build/udacity")
     is_lan = architecture is Architecture.LAN
     weights = out or Path("build") / ("udacity-lan.weights.h5" if is_lan else "udacity-pilotnet-lan.keras")
     if is_lan:
-        _check_lan(weights, folder)
+        _check_lan(weights, work_folder)
     else:
         _check_pilotnet(weights, data)
     recordings = tuple(read_part(folder, rows) for folder in data)
     described = [_description(recording, rows) for recording in recordings]
     make = _train_lan if is_lan else _train_pilotnet
-    make(recordings, described, weights, folder, seed, scale)
+    make(recordings, described, weights, work_folder, seed, scale)
 
 
 def _check_lan(out: Path, work: Path) -> None:
@@ -102,7 +102,6 @@ def _train_lan(
     seed: int,
     scale: float,
 ) -> None:
-    from models.checkpoint import load, save
     from models.export import export
     from training.progress import Progress
     from training.udacity.collect import Collection
@@ -116,15 +115,11 @@ def _train_lan(
     trainer = Trainer(work, collection, lambda weights: judge(weights, recordings), data, Progress(console))
     drives = trainer.drive()
     trainer.train(drives)
-    history, number = trainer.history(), trainer.best()
-    score = history[number]["score"]
-    best = load(trainer.weights(number))
-    noted = best.manifest.training | {"score": score if math.isfinite(score) else None}
-    save(out, best.network, replace(best.manifest, training=noted))
+    number, history = trainer.publish(out), trainer.history()
     export(out)
     write_report(history, drives, work / "report.png")
     console.print(
-        f"Best of {len(history)} rounds: {number}, {_reached(score)}\nWeights: {out}\n"
+        f"Best of {len(history)} rounds: {number}, {_reached(history[number]['score'])}\nWeights: {out}\n"
         f"Report: {work / 'report.png'}",
         markup=False,
         soft_wrap=True,
@@ -151,23 +146,24 @@ def _train_pilotnet(
     from sim_bridges.udacity.recording import segments
     from training.progress import Progress
     from training.settled import settle
-    from training.udacity.pilotnet import PilotnetRecipe, train
+    from training.udacity.pilotnet import PilotnetRecipe
+    from training.udacity.pilotnet import train as train_network
 
     recipe = PilotnetRecipe(seed=seed).scaled(scale)
     settle(work / "pilotnet-lan.json", {"recipe": asdict(recipe), "data": data})
     driven = recordings[0].take(np.concatenate(segments(recordings[0])))
     console = Console()
     with Progress(console).task("Training", recipe.epochs * recipe.batches) as advance:
-        train(driven, recipe, out, work / "pilotnet-lan.training.keras", advance)
+        train_network(driven, recipe, out, work / "pilotnet-lan.training.keras", advance)
     console.print(f"Weights: {out}", markup=False, soft_wrap=True)
 
 
 def _description(recording: "Recording", rows: str) -> dict[str, Any]:
     import numpy as np
 
+    from controller.recorder import LOG_NAME
     from models.checkpoint import sha256_of
     from sim_bridges.udacity.recording import segments
-    from sim_bridges.udacity.recording.reading import LOG_NAME
 
     return {
         "recording": recording.folder.resolve().name,

@@ -11,7 +11,6 @@ def advise(
     path: DrivenPath,
     pose: Pose,
     distance_m: float,
-    look_ahead_m: float = LOOK_AHEAD_M,
     beside_m: float = 0.0,
 ) -> float:
     """Returns the steering, -1..1, of pure pursuit: the arc through a point of the line ahead.
@@ -20,9 +19,8 @@ def advise(
         path: The line.
         pose: Where the car is.
         distance_m: Metres along the line of the point beside the car.
-        look_ahead_m: How far ahead the point lies.
         beside_m: How far to the right of the line the car should drive.
     """
-    aim = path.at(distance_m + look_ahead_m).moved(right_m=beside_m)
+    aim = path.at(distance_m + LOOK_AHEAD_M).moved(right_m=beside_m)
     right_m, ahead_m, _ = aim.seen_from(pose)
     return float(steering_for(2 * right_m / (right_m**2 + ahead_m**2)))

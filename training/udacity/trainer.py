@@ -1,7 +1,8 @@
 """Makes the Udacity policy: drives beside the recorded lines, then trains; killed anywhere, it goes on."""
 
+import math
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,11 +52,6 @@ class Trainer:
         scenes(collection.recordings)
         settle(work / "recipe.json", {"recipe": asdict(self.recipe), "data": data})
 
-    def run(self) -> Path:
-        """Drives and trains whatever is still to do and returns the weights with the best score."""
-        self.train(self.drive())
-        return self.weights(self.best())
-
     def best(self) -> int:
         """Returns the round with the best score."""
         history = self.history()
@@ -93,6 +89,15 @@ class Trainer:
                     write_json(self._history_path, history)
                     self._state(number - 1).unlink(missing_ok=True)
                 advance()
+
+    def publish(self, out: Path) -> int:
+        """Writes the weights of the round with the best score, which their manifest notes, and returns it."""
+        number = self.best()
+        score = self.history()[number]["score"]
+        best = checkpoint.load(self.weights(number))
+        noted = best.manifest.training | {"score": score if math.isfinite(score) else None}
+        checkpoint.save(out, best.network, replace(best.manifest, training=noted))
+        return number
 
     def history(self) -> dict[int, dict[str, float]]:
         """Returns the loss of each round, and the score in closed loop after it.

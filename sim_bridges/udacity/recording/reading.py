@@ -13,15 +13,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from controller.recorder import IMAGES_NAME, LOG_NAME
 from models.errors import UserError
-from sim_bridges.udacity.camera import BrokenFrameError, decode_frame
+from sim_bridges.udacity.camera import FRAME_SHAPE, BrokenFrameError, decode_frame
 from sim_bridges.udacity.dialect import MPS_PER_MPH
 from sim_bridges.udacity.path import DrivenPath
 from sim_bridges.udacity.recording.log_rows import HEADER, LogRow, is_header, names_known_columns, parse_row
 from sim_bridges.udacity.recording.suspicious import Columns, Mask, suspicious_rows
 
 CAMERAS = ("center", "left", "right")
-FRAME_SHAPE = (160, 320, 3)
 
 UNREADABLE = "unreadable row"
 NO_TIME = "no time in the image's name"
@@ -32,8 +32,6 @@ ODD_IMAGE = "image not 320x160"
 OUT_OF_ORDER_SHARE = 0.02
 """Steps back in time beyond which the log is out of order; one or two come with clocks that were set."""
 
-LOG_NAME = "driving_log.csv"
-_IMAGES_NAME = "IMG"
 _TIME = re.compile(r"(\d{4}(?:_\d{2}){5}_\d{3})\.\w+$")
 
 Floats = NDArray[np.float64]
@@ -244,7 +242,7 @@ def _image(folder: Path, recorded: str, skipped: Counter[str], camera: str = "")
     name = re.split(r"[\\/]", recorded)[-1]
     if not name:
         return None
-    path = folder / _IMAGES_NAME / name
+    path = folder / IMAGES_NAME / name
     try:
         shape = decode_frame(path.read_bytes()).shape
     except FileNotFoundError:
@@ -274,4 +272,4 @@ def _too_short(folder: Path, usable: int, skipped: Counter[str]) -> str:
         )
     found = "one usable row" if usable == 1 else "no usable row"
     left_out = f" (left out: {reasons})" if reasons else ""
-    return f"{log} has {found}{left_out}: at least two rows with their images in {_IMAGES_NAME}/ are needed."
+    return f"{log} has {found}{left_out}: at least two rows with their images in {IMAGES_NAME}/ are needed."

@@ -13,6 +13,8 @@ Image = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
 SHADOW_REACH_M = 60.0
+SHADOW_WAVES = 4
+"""So many waves add up to the pattern of the shadows."""
 
 
 class Shadows:
@@ -20,14 +22,13 @@ class Shadows:
 
     Args:
         random: Source of randomness.
-        waves: How many waves add up to the pattern.
     """
 
-    def __init__(self, random: np.random.Generator, waves: int = 4) -> None:
-        length_m = random.uniform(3.0, 16.0, waves)
-        towards = random.uniform(0, 2 * np.pi, waves)
+    def __init__(self, random: np.random.Generator) -> None:
+        length_m = random.uniform(3.0, 16.0, SHADOW_WAVES)
+        towards = random.uniform(0, 2 * np.pi, SHADOW_WAVES)
         self._waves = 2 * np.pi / length_m * np.stack([np.sin(towards), np.cos(towards)])
-        self._phases = random.uniform(0, 2 * np.pi, waves)
+        self._phases = random.uniform(0, 2 * np.pi, SHADOW_WAVES)
         self._threshold = float(random.uniform(0.0, 1.5))
         self._softness = float(random.uniform(0.1, 0.5))
 

@@ -8,7 +8,7 @@ from sim_bridges.udacity.recording.rows import parse_rows
 from sim_bridges.udacity.recording.segments import SEGMENT_MIN_ROWS
 
 
-def read_part(folder: Path, rows: str = ":") -> Recording:
+def read_part(folder: Path, rows: str) -> Recording:
     """Returns a range of rows of a recording, in which something is driven.
 
     Args:

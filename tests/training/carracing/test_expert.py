@@ -9,12 +9,12 @@ from training.carracing.styles import DROP_SHARES, STYLES, blend
 
 @pytest.mark.parametrize("seed", [1, 2, 3, 4])
 def test_completes_laps_fast(seed):
-    assert expert_score(seed) > 900
+    assert expert_score(seed, 0.0, STYLES[0.0]) > 900
 
 
 @pytest.mark.parametrize(("drop_share", "least"), list(zip(DROP_SHARES[1:], (900, 800), strict=True)))
 def test_careful_styles_complete_laps_with_held_commands(drop_share, least):
-    scores = [expert_score(seed, drop_share) for seed in (1, 2, 3, 4)]
+    scores = [expert_score(seed, drop_share, STYLES[drop_share]) for seed in (1, 2, 3, 4)]
     assert np.mean(scores) > least
 
 

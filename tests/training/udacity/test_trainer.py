@@ -57,10 +57,16 @@ def trainer(recording, drives: Path, work: Path, scores: list[float], progress: 
     return Trainer(work, Collection(drives, (recording,), RECIPE), lambda _: next(left), [], progress)
 
 
+def carried_out(made: Trainer) -> Path:
+    """The best weights of a training, after what was still to do."""
+    made.train(made.drive())
+    return made.weights(made.best())
+
+
 @pytest.fixture(scope="module")
 def whole(recording, drives, tmp_path_factory) -> Path:
     """The weights of a training that nothing interrupted."""
-    return trainer(recording, drives, tmp_path_factory.mktemp("whole"), [3.0, 1.0, 2.0]).run()
+    return carried_out(trainer(recording, drives, tmp_path_factory.mktemp("whole"), [3.0, 1.0, 2.0]))
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +74,7 @@ def first_round(recording, drives, tmp_path_factory) -> Path:
     """The folder of a training that was killed after its first round."""
     work = tmp_path_factory.mktemp("killed")
     with pytest.raises(KilledError):
-        trainer(recording, drives, work, [3.0], DyingProgress()).run()
+        carried_out(trainer(recording, drives, work, [3.0], DyingProgress()))
     return work
 
 
@@ -94,7 +100,7 @@ def test_drives_that_exist_are_kept_and_a_lost_one_is_made_anew_as_it_was(record
 
 @pytest.mark.slow
 def test_a_killed_training_goes_on_to_the_same_weights(recording, drives, whole, killed):
-    resumed = trainer(recording, drives, killed, [1.0, 2.0]).run()
+    resumed = carried_out(trainer(recording, drives, killed, [1.0, 2.0]))
     assert whole.name == resumed.name == "round-2.weights.h5"
     first, second = (checkpoint.load(path).network.get_weights() for path in (whole, resumed))
     for one, other in zip(first, second, strict=True):
@@ -107,10 +113,12 @@ def test_it_ends_when_the_score_gets_no_better(recording, drives, tmp_path):
     collection = Collection(drives, (recording,), recipe)
     scores = iter([1.0, 2.0, 3.0, 4.0, 0.5])
     made = Trainer(tmp_path, collection, lambda _: next(scores), [], QUIET)
-    assert made.run().name == "round-1.weights.h5"
+    assert carried_out(made).name == "round-1.weights.h5"
     assert len(made.history()) == 3
     write_report(made.history(), made.drive(), tmp_path / "report.png")
     assert (tmp_path / "report.png").stat().st_size > 10_000
+    assert made.publish(tmp_path / "best.weights.h5") == 1
+    assert checkpoint.load(tmp_path / "best.weights.h5").manifest.training["score"] == 1.0
 
 
 @pytest.mark.slow
@@ -119,13 +127,13 @@ def test_what_an_unfinished_training_left_broken_is_named(recording, drives, kil
     state, history = killed / "round-1.keras", killed / "history.json"
     state.write_bytes(state.read_bytes()[:1000])
     with pytest.raises(UserError, match=r"round-1\.keras cannot be read"):
-        resumed.run()
+        carried_out(resumed)
     state.unlink()
     with pytest.raises(UserError, match=r"round-1\.keras is gone: delete .*history\.json"):
-        resumed.run()
+        carried_out(resumed)
     history.write_text("[]")
     with pytest.raises(UserError, match="holds no history: delete it"):
-        resumed.run()
+        carried_out(resumed)
 
 
 def test_a_folder_that_another_recipe_began_is_refused(recording, drives, tmp_path):
