@@ -8,7 +8,7 @@ from importlib import metadata
 
 from benchmarks import report
 from benchmarks.timing import Row
-from controller.processes import process_pool
+from sim_bridges.processes import process_pool
 
 
 def measure(name: str) -> tuple[str, list[Row]]:

@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 from benchmarks.timing import Round, Row, median_row, ratio_row
 from controller.interface import Policy
 from controller.pixel_policy import load_policy_factory
-from controller.processes import map_in_processes
 from controller.runtime import limit_threads
 from models.checkpoint import SHIPPED
 from sim_bridges.carracing.environment import CarRacing, make_environment
 from sim_bridges.carracing.episode import drive
+from sim_bridges.processes import map_in_processes
 from training.carracing.expert import Expert
 from training.carracing.recipe import PREPROCESSING
 from training.carracing.rollout import roll_out

@@ -119,7 +119,7 @@ RECORDED = ("--data", "{recording}", "--work", "{folder}")
         ("keras", "'liquid-drive[tensorflow]'", ["train", "udacity", *RECORDED]),
         ("keras", "'liquid-drive[tensorflow]'", ["experiment", "imputation", "--quick", "--out", "{folder}"]),
         ("eventlet", "liquid-drive again", ["serve", "--port", "0"]),
-        ("socketio", "liquid-drive again", ["doctor", "--port", "0"]),
+        ("simplejpeg", "liquid-drive again", ["doctor", "--port", "0"]),
     ],
 )
 def test_a_package_that_is_not_installed(missing, remedy, arguments, tmp_path):

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from controller.commands import (
+from controller.command_line import (
     DropFramesOption,
     JsonOption,
     RuntimeOption,
@@ -25,7 +25,7 @@ from models.errors import UserError
 from models.files import check_writable
 from sim_bridges.carracing.episode import Episode
 
-DEFAULT_WEIGHTS = SHIPPED / "carracing-lan.weights.h5"
+SHIPPED_WEIGHTS = SHIPPED / "carracing-lan.weights.h5"
 MOST_EPISODES = 100_000
 SEED_HELP = "Seed of the first track; the others follow. The shipped policy has seen none below 100000."
 
@@ -33,7 +33,7 @@ SEED_HELP = "Seed of the first track; the others follow. The shipped policy has 
 def carracing(
     episodes: Annotated[int, typer.Option(min=1, max=MOST_EPISODES, help="Number of tracks to drive.")] = 3,
     seed: Annotated[int, typer.Option(min=0, help=SEED_HELP)] = 10_000,
-    weights: WeightsOption = DEFAULT_WEIGHTS,
+    weights: WeightsOption = SHIPPED_WEIGHTS,
     drop_frames: DropFramesOption = 0.0,
     video: Annotated[Path | None, typer.Option(help="Write the drive to this .gif or .mp4 file.")] = None,
     render: Annotated[bool, typer.Option("--render", help="Show the drive in a window.")] = False,
@@ -77,7 +77,7 @@ def carracing(
 def evaluate(
     episodes: Annotated[int, typer.Option(min=1, max=MOST_EPISODES, help="Number of tracks to drive.")] = 100,
     seed: Annotated[int, typer.Option(min=0, help=SEED_HELP)] = 10_000,
-    weights: WeightsOption = DEFAULT_WEIGHTS,
+    weights: WeightsOption = SHIPPED_WEIGHTS,
     drop_frames: DropFramesOption = 0.0,
     json_file: JsonOption = None,
     update_manifest: Annotated[

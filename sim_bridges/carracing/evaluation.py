@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from controller.pixel_policy import load_policy_factory
-from controller.processes import map_in_processes
 from controller.runtime import RuntimeChoice, limit_threads
 from models.checkpoint import Manifest, beside
 from models.errors import UserError
 from models.versions import versions
 from sim_bridges.carracing.environment import CarRacing, make_environment
 from sim_bridges.carracing.episode import Episode, drive
+from sim_bridges.processes import map_in_processes
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from controller.commands import RuntimeOption, WeightsOption
+from controller.command_line import RuntimeOption, WeightsOption
 from controller.runtime import RuntimeChoice
 from sim_bridges.udacity.policies import SHIPPED_WEIGHTS
 

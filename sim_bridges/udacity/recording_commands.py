@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from controller.commands import JsonOption, check_results, console_beside, write_and_show
+from controller.command_line import JsonOption, check_results, console_beside, write_and_show
 from sim_bridges.plots import check_picture
 
 if TYPE_CHECKING:

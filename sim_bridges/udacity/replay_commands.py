@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from controller.commands import (
+from controller.command_line import (
     DropFramesOption,
     JsonOption,
     RuntimeOption,
@@ -22,6 +22,7 @@ from controller.commands import (
 )
 from controller.runtime import RuntimeChoice
 from sim_bridges.plots import check_picture
+from sim_bridges.udacity.address import simulator_url
 from sim_bridges.udacity.commands import SIMULATOR_PORT
 from sim_bridges.udacity.policies import SHIPPED_WEIGHTS
 
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from sim_bridges.udacity.replay.direct import OnFrame
     from sim_bridges.udacity.replay.options import DriveOptions
     from sim_bridges.udacity.replay.trip import Image, Trip
-
-SIMULATOR_URL = f"ws://127.0.0.1:{SIMULATOR_PORT}/socket.io/?EIO=4&transport=websocket"
 
 RecordingOption = Annotated[
     Path, typer.Option("--recording", metavar="DIR", help="Folder with driving_log.csv and IMG.")
@@ -56,7 +55,7 @@ VideoFile = Annotated[Path | None, typer.Option(help="Film the drive into this .
 
 def simulate(
     recording: RecordingOption,
-    url: Annotated[str, typer.Option(help="The server that drives.")] = SIMULATOR_URL,
+    url: Annotated[str, typer.Option(help="The server that drives.")] = simulator_url(SIMULATOR_PORT),
     rows: Rows = ":",
     start_speed: Annotated[float, typer.Option(min=0.0, max=30.0, help="Speed at the start, in mph.")] = 0.0,
     start_offset: StartOffset = 0.0,
@@ -175,13 +174,14 @@ def evaluate(
     settings = session_settings(speed * MPS_PER_MPH)
     console = console_beside(json_file)
     with contextlib.ExitStack() as stack:
-        url = "" if fast else stack.enter_context(running_service(weights, runtime, settings))
         on_frame = stack.enter_context(
             _showing(console, part, options, video, network.manifest.preprocessing)
         )
-        drive_one = (
-            by_policy(policy, settings, options, on_frame) if fast else by_server(url, options, on_frame)
-        )
+        if fast:
+            drive_one = by_policy(policy, settings, options, on_frame)
+        else:
+            url = stack.enter_context(running_service(weights, runtime, settings))
+            drive_one = by_server(url, options, on_frame)
         records = drive_all(stretches(part), options, drive_one)
     asked = {
         "recording": recording.resolve().name,

@@ -7,9 +7,9 @@ from typing import Any
 
 from controller.interface import Policy
 from controller.pixel_policy import load_policy_factory
-from controller.processes import map_in_processes
 from controller.runtime import limit_threads
 from models.checkpoint import manifest_path
+from sim_bridges.processes import map_in_processes
 from training.carracing.demonstration import Demonstration, Drive
 from training.carracing.recipe import PREPROCESSING, Recipe
 from training.carracing.rollout import roll_out

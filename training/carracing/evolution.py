@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from controller.processes import process_pool
+from sim_bridges.processes import process_pool
 
 SEARCH_TRACKS = 9_000
 """Tracks of the search are those below; the best numbers so far are checked on the 60 that follow."""

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from controller.processes import map_in_processes
 from models.errors import UserError
+from sim_bridges.processes import map_in_processes
 from sim_bridges.udacity.recording import Recording, segments
 from sim_bridges.udacity.recording.balancing import balanced_weights
 from sim_bridges.udacity.replay.scene import Scene

@@ -10,6 +10,7 @@ from pathlib import Path
 from controller.runtime import RuntimeChoice
 from controller.session import SessionSettings
 from models.errors import UserError
+from sim_bridges.udacity.address import simulator_url
 
 START_MAX_S = 120.0
 END_MAX_S = 20.0
@@ -43,7 +44,7 @@ def running_service(weights: Path, runtime: RuntimeChoice, session: SessionSetti
             raise started
         if started is None:
             raise UserError("The service did not start: try liquid-drive serve to see why.")
-        yield f"ws://127.0.0.1:{started}/socket.io/?EIO=4&transport=websocket"
+        yield simulator_url(started)
     finally:
         ours.close()
         process.join(END_MAX_S)

@@ -8,9 +8,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from controller.processes import map_in_processes
 from controller.runtime import limit_threads
 from models.files import write_json
+from sim_bridges.processes import map_in_processes
 from training.arrays import save_arrays, saved_arrays
 from training.experiments.data_folder import MissingDataError
 from training.experiments.driving.contenders import BY_NAME

@@ -10,9 +10,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from controller.processes import map_in_processes
 from controller.runtime import limit_threads
 from sim_bridges.carracing.environment import STEP_LIMIT
+from sim_bridges.processes import map_in_processes
 from training.carracing.chunks import Chunks
 from training.carracing.demonstration import Demonstration, Drive
 from training.carracing.rollout import LOST_M, TURN_STEPS

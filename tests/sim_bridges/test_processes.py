@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from controller.processes import map_in_processes
 from models.errors import UserError
+from sim_bridges.processes import map_in_processes
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -84,8 +84,8 @@ def runs(process: int) -> bool:
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
 def test_a_killed_parent_leaves_no_process(tmp_path):
     program = (
-        "from controller.processes import map_in_processes\n"
-        "from tests.controller.test_processes import note_and_sleep, start_nothing\n"
+        "from sim_bridges.processes import map_in_processes\n"
+        "from tests.sim_bridges.test_processes import note_and_sleep, start_nothing\n"
         f"list(map_in_processes(note_and_sleep, [{str(tmp_path)!r}] * 2, start_nothing, ()))"
     )
     parent = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT)  # noqa: S603
