@@ -18,7 +18,7 @@ from keras import ops
 
 from models import call_inputs, equation, factorised, gates, horizons, masking, streaming
 from models.compiling import compiled
-from models.equation import GateWeights, LiquidEquation
+from models.equation import GateWeights, LiquidEquation, Solution
 from models.queries import Queries, attend_in_chunks
 
 Tensor = Any
@@ -576,8 +576,14 @@ class LAN(keras.layers.Layer):
         self, queries: Queries, memory: streaming.KeyMemory, gate_weights: GateWeights
     ) -> Inspection:
         mask = queries.mask(memory, self.window)
-        solution = self._equation.solve(queries, memory, gate_weights, mask)
+        solution = self._solve(queries, memory, gate_weights, mask)
         return Inspection(*solution, masking.masked_softmax(solution.logits, mask))
+
+    def _solve(
+        self, queries: Queries, memory: streaming.KeyMemory, weights: GateWeights, mask: Tensor | None
+    ) -> Solution:
+        """Solve the equation of every pair; a variant of the layer may change the logits here."""
+        return self._equation.solve(queries, memory, weights, mask)
 
     def _factorises(self, queries: Queries, memory: streaming.KeyMemory) -> bool:
         heads_only = not (self.return_attention or self.dropout)

@@ -231,6 +231,9 @@ ENDED_IN_A_FINALIZER = """
 import os, signal, time
 import liquid_drive
 
+# What runs in the background may have inherited that Ctrl-C is ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 class Last:
     def __del__(self):
         os.kill(os.getpid(), signal.{signal})
