@@ -307,8 +307,11 @@ METRICS = (
 )
 
 
+Split = Callable[[Path | None, Source, int], Fold]
+"""Makes a seed's fold of the bearings of a source."""
+
 TIMELESS = tuple(model for model in FIELD if model not in (LAN_TIMED, SOFTMAX_TIMED, MEAN_TIMED))
-PROTOCOLS: tuple[tuple[str, Callable[[Path | None, Source, int], Fold], tuple[Contender, ...]], ...] = (
+PROTOCOLS: tuple[tuple[str, Split, tuple[Contender, ...]], ...] = (
     ("by bearing", _by_bearing, FIELD),
     ("random windows", partial(_random, STEPS), FIELD),
     ("random rows", partial(_random, 1), TIMELESS),
@@ -322,7 +325,7 @@ def experiment(data: Path | None) -> Experiment:
         Study(
             dataset=source.name,
             protocol=protocol,
-            fold=partial(fold, data, source),
+            fold=partial(split, data, source),
             contenders=contenders,
             metrics=METRICS,
             loss=keras.losses.MeanSquaredError(),
@@ -330,9 +333,9 @@ def experiment(data: Path | None) -> Experiment:
             encode=partial(dense_encoder, layers=3),
             size=Size(units=32, heads=4, time_scale=REACH / STEPS * source.row_s / 3600),
             hidden=64,
-            own_rates=fold is _by_bearing,
+            own_rates=split is _by_bearing,
         )
-        for protocol, fold, contenders in PROTOCOLS
+        for protocol, split, contenders in PROTOCOLS
         for source in (XJTU, PRONOSTIA, HUST)
     )
     budget = Budget(epochs=20, rates=(1e-3, 3e-3, 1e-2, 3e-2), tuning_epochs=7)

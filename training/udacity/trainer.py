@@ -91,7 +91,7 @@ class Trainer:
                 advance()
 
     def publish(self, out: Path) -> int:
-        """Writes the weights of the round with the best score, which their manifest notes, and returns it."""
+        """Writes the weights with the best score, which their manifest notes, and returns their round."""
         number = self.best()
         score = self.history()[number]["score"]
         best = checkpoint.load(self.weights(number))
